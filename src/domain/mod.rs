@@ -1,0 +1,4 @@
+//! What happened and what is allowed: pure. Knows no database, no network, no clock.
+
+pub mod ids;
+pub mod personal;

@@ -1,0 +1,1 @@
+//! The proof: leaf, tree and commitments as pure bytes. Knows `domain` alone.
