@@ -1,0 +1,96 @@
+//! The database: the log, the rows and the one writer. Two native stores, [`sqlite`] and [`postgres`], each with its
+//! own static SQL; what must be the same in both (who is rejected, which position, which leaf, which row) is decided
+//! by the pure [`plan`] between a store's reads and its writes. Knows `domain`, `projections`, `ledger`; never HTTP.
+
+pub mod append;
+pub mod client;
+#[cfg(test)]
+mod contract_test;
+pub mod error;
+pub mod plan;
+pub mod postgres;
+pub mod query;
+pub mod sqlite;
+mod stored;
+pub mod writer;
+
+pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
+pub use client::{Client, ClientKeys};
+pub use error::StoreError;
+pub use query::{EventQuery, Head, KeptAnswer, RowPath, RowQuery, StoredPart};
+
+use crate::domain::event::Recorded;
+use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::time::Timestamp;
+use crate::projections::Row;
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+/// The position after every position there can be: the open end of a row that is still true.
+pub const OPEN_END: u64 = i64::MAX as u64;
+/// Parts of one event get numbers `position * PARTS_PER_EVENT + ordinal`, so that they lie in log order.
+pub const PARTS_PER_EVENT: u64 = 16;
+
+/// Who may see what a query answers: every read names it, and no statement reads rows without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// One organisation's own data.
+    Organisation(OrganisationCode),
+    /// All of them: operators' commands only (replay, rebuild, doctor), never a request.
+    Operator,
+}
+
+/// A store: the same contract on both databases (`contract_test` is its definition).
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
+    /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
+    async fn append(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError>;
+
+    /// The log's head.
+    async fn head(&self) -> Result<Head, StoreError>;
+    /// Follows the head's size: changes whenever this store learns of a commit, here or in another process.
+    fn follow(&self) -> watch::Receiver<u64>;
+    /// The size that the log had at an instant: how many events were recorded at or before it.
+    async fn size_at(&self, instant: Timestamp) -> Result<u64, StoreError>;
+
+    /// One row, as of a size of the log (`None`: now), with the head that the answer is complete to.
+    async fn row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError>;
+    /// Several current rows by id, in no order; ids out of reach are absent.
+    async fn rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError>;
+    /// A page of rows in the order of the positions that made them.
+    async fn rows(&self, query: &RowQuery) -> Result<(Head, Vec<Row>), StoreError>;
+    /// The parts of a class-wise list of places; erased ones are absent.
+    async fn parts(&self, places: &[crate::domain::event::PartRef]) -> Result<Vec<StoredPart>, StoreError>;
+    /// A page of events in order, with the head that the answer is complete to.
+    async fn events(&self, query: &EventQuery) -> Result<(Head, Vec<Recorded>), StoreError>;
+    /// The exact leaf bytes of a range of positions.
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// What was answered under idempotency keys before; keys never used are absent.
+    async fn kept_answers(&self, digests: &[[u8; 32]]) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError>;
+
+    /// Begins a rebuild: the number of a new, empty generation of rows.
+    async fn begin_rebuild(&self) -> Result<u32, StoreError>;
+    /// Writes rows of a generation that is being built; `true_until` is the position at which each ends.
+    async fn write_rebuilt(&self, generation: u32, rows: &[(Row, u64)], closed: &[(StreamId, u64)]) -> Result<(), StoreError>;
+    /// Rows of a generation as of a size, by id: what a rebuild folds on.
+    async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError>;
+    /// Makes a generation the current one if it is complete to `size`; `false` if the log has grown beyond it.
+    async fn switch_generation(&self, generation: u32, size: u64) -> Result<bool, StoreError>;
+    /// Every row of the current generation with a start in a range of positions, with its end, by start.
+    async fn row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError>;
+
+    /// Adds or replaces a client of the registry.
+    async fn put_client(&self, client: &Client) -> Result<(), StoreError>;
+    /// One client.
+    async fn client(&self, id: &str) -> Result<Option<Client>, StoreError>;
+    /// Every client, by id.
+    async fn clients(&self) -> Result<Vec<Client>, StoreError>;
+    /// Remembers a token request's `jti` until it expires; `false` if it was used before.
+    async fn use_assertion(&self, client: &str, jti_digest: &[u8; 32], expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Checks what must hold before serving: migrations, durability settings, append-only triggers, privileges.
+    async fn check(&self) -> Result<(), StoreError>;
+    /// Waits for work under way and closes the connections.
+    async fn close(&self);
+}

@@ -1,0 +1,150 @@
+//! How rows and events look in columns, the same for both databases: what to write, and how to read it back.
+
+use crate::domain::event::{Class, Facts, IndexEntry, Recorded};
+use crate::domain::ids::{EventId, OrganisationCode, StreamId};
+use crate::domain::resource::Resource;
+use crate::domain::time::{LifeTime, Timestamp};
+use crate::projections::Row;
+use crate::store::StoreError;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What of a row is read whole and never asked for.
+#[derive(Serialize)]
+struct BodyRef<'a> {
+    created_at: i64,
+    changed_at: i64,
+    occurred_at: LifeTime,
+    changed_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_system: Option<&'a str>,
+    resource: &'a Resource,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    created_at: i64,
+    changed_at: i64,
+    occurred_at: LifeTime,
+    changed_by: String,
+    #[serde(default)]
+    source_system: Option<String>,
+    resource: Resource,
+}
+
+/// The JSON text in which a row keeps its state.
+pub(super) fn body_of(row: &Row) -> Result<String, StoreError> {
+    let body = BodyRef {
+        created_at: row.created_at.micros(),
+        changed_at: row.changed_at.micros(),
+        occurred_at: row.occurred_at,
+        changed_by: &row.changed_by,
+        source_system: row.source_system.as_deref(),
+        resource: &row.resource,
+    };
+    serde_json::to_string(&body)
+        .map_err(|error| StoreError::Corrupt { position: row.from_position, detail: format!("row cannot be written: {error}") })
+}
+
+/// A row back from its columns.
+pub(super) fn row_from(id: Uuid, organisation: &str, from_position: i64, version: i64, body: &str) -> Result<Row, StoreError> {
+    let position = to_position(from_position)?;
+    let corrupt = |detail: String| StoreError::Corrupt { position, detail };
+    // The error of serde_json could repeat a value, so only its place is said.
+    let body: Body = serde_json::from_str(body)
+        .map_err(|error| corrupt(format!("a row's body cannot be read (line {}, column {})", error.line(), error.column())))?;
+    let organisation: OrganisationCode =
+        organisation.parse().map_err(|_| corrupt("a row's organisation is no organisation code".to_owned()))?;
+    Ok(Row {
+        id: StreamId(id),
+        organisation,
+        from_position: position,
+        version: to_position(version)?,
+        created_at: Timestamp::from_micros(body.created_at),
+        changed_at: Timestamp::from_micros(body.changed_at),
+        occurred_at: body.occurred_at,
+        changed_by: body.changed_by,
+        source_system: body.source_system,
+        resource: body.resource,
+    })
+}
+
+/// An event's envelope as both databases return it.
+pub(super) struct EventColumns {
+    pub position: i64,
+    pub event: Uuid,
+    pub stream: Uuid,
+    pub version: i64,
+    pub organisation: String,
+    pub recorded_at: i64,
+    pub name: String,
+    pub schema: i64,
+}
+
+/// A part's columns that a fold needs.
+pub(super) struct PartColumns {
+    pub position: i64,
+    pub class: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Puts events and their parts, both in log order, together.
+pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>) -> Result<Vec<Recorded>, StoreError> {
+    let mut parts = parts.into_iter().peekable();
+    let mut events = Vec::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        let position = to_position(envelope.position)?;
+        let corrupt = |detail: &str| StoreError::Corrupt { position, detail: detail.to_owned() };
+        let (mut facts, mut index, mut sealed) = (None, Vec::new(), Vec::new());
+        while parts.peek().is_some_and(|part| part.position < envelope.position) {
+            parts.next();
+        }
+        while let Some(part) = parts.next_if(|part| part.position == envelope.position) {
+            match Class::from_stored(&part.class) {
+                Some(Class::Facts) => facts = Some(part.bytes),
+                Some(Class::Index) => {
+                    index = serde_json::from_slice::<Vec<IndexEntry>>(&part.bytes).map_err(|_| corrupt("an index part cannot be read"))?;
+                }
+                Some(class) => {
+                    if !sealed.contains(&class) {
+                        sealed.push(class);
+                    }
+                }
+                None => return Err(corrupt("a part is of no known class")),
+            }
+        }
+        let facts = facts.ok_or_else(|| corrupt("its facts are missing"))?;
+        let schema = u32::try_from(envelope.schema).map_err(|_| corrupt("its schema version is out of range"))?;
+        let (header, facts) = Facts::read(&envelope.name, schema, &facts)
+            .map_err(|error| StoreError::Corrupt { position, detail: error.to_string() })?;
+        events.push(Recorded {
+            position,
+            event: EventId(envelope.event),
+            stream: StreamId(envelope.stream),
+            version: to_position(envelope.version)?,
+            organisation: envelope.organisation.parse().map_err(|_| corrupt("its organisation is no organisation code"))?,
+            recorded_at: Timestamp::from_micros(envelope.recorded_at),
+            header,
+            facts,
+            index,
+            sealed,
+        });
+    }
+    Ok(events)
+}
+
+/// A stored number that counts from 0.
+pub(super) fn to_position(stored: i64) -> Result<u64, StoreError> {
+    u64::try_from(stored).map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored position is negative".to_owned() })
+}
+
+/// A number that counts from 0, as the databases keep it. Positions never reach the end of the range, which stands
+/// for "still true".
+pub(super) fn from_position(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// Thirty-two bytes from a column.
+pub(super) fn digest_from(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored digest has not 32 bytes".to_owned() })
+}
