@@ -16,7 +16,15 @@
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
 mod commitment;
+mod leaf;
+mod leaf_parse;
+mod leaf_time;
 mod part_name;
 
+#[cfg(test)]
+mod leaf_examples;
+
 pub use commitment::{Commitment, Salt, commit};
+pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
+pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
 pub use part_name::PartName;
