@@ -16,15 +16,24 @@
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
 mod commitment;
+mod frontier;
 mod leaf;
 mod leaf_parse;
 mod leaf_time;
 mod part_name;
+mod tree;
 
 #[cfg(test)]
 mod leaf_examples;
+#[cfg(test)]
+mod tree_examples;
 
 pub use commitment::{Commitment, Salt, commit};
+pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
 pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
 pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
 pub use part_name::PartName;
+pub use tree::{
+    Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
+    range_root, subtree_root,
+};
