@@ -16,11 +16,14 @@
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
 mod commitment;
+mod consistency;
 mod frontier;
+mod inclusion;
 mod leaf;
 mod leaf_parse;
 mod leaf_time;
 mod part_name;
+mod proof;
 mod tree;
 
 #[cfg(test)]
@@ -29,10 +32,13 @@ mod leaf_examples;
 mod tree_examples;
 
 pub use commitment::{Commitment, Salt, commit};
+pub use consistency::{consistency_proof, verify_consistency};
 pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
+pub use inclusion::{inclusion_proof, verify_inclusion};
 pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
 pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
 pub use part_name::PartName;
+pub use proof::{ProofError, ProofRejected};
 pub use tree::{
     Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
     range_root, subtree_root,
