@@ -30,6 +30,8 @@ mod tree;
 mod leaf_examples;
 #[cfg(test)]
 mod tree_examples;
+#[cfg(test)]
+mod vectors;
 
 pub use commitment::{Commitment, Salt, commit};
 pub use consistency::{consistency_proof, verify_consistency};
