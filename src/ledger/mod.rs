@@ -1,1 +1,47 @@
-//! The proof: leaf, tree and commitments as pure bytes. Knows `domain` alone.
+//! The proof: that nothing recorded was changed, dropped, reordered or slipped in later. Pure bytes; knows
+//! `domain` alone, and no clock, no randomness, no database and no network: whoever calls brings the salt and the
+//! nodes, so that the same code runs under the writer's lock, in a verifier far away and in a test.
+//!
+//! The story, in the order in which an event goes through it:
+//!
+//! 1. Each part of an event (`part_name`) is committed to under a salt of its own (`commitment`). The salt lives
+//!    sealed beside the part: who holds both can prove the part, and erasing both leaves nothing to guess from.
+//! 2. The commitments and the event's public fields become one leaf, a few ASCII lines that are stored as they
+//!    are (`leaf`, `leaf_time`; read back strictly by `leaf_parse`).
+//! 3. The leaf's hash joins the tree of RFC 9162 (`tree`), of which the writer keeps only the growing edge
+//!    (`frontier`). Each push also reports the subtrees of 256^k leaves that it completed, to be stored for proofs.
+//! 4. Later anybody may ask for a proof that a leaf is in the tree (`inclusion`), or that a later tree goes on from an
+//!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
+//!
+//! The formats are promises, held by fixed vectors in `tests/vectors/`.
+
+mod commitment;
+mod consistency;
+mod frontier;
+mod inclusion;
+mod leaf;
+mod leaf_parse;
+mod leaf_time;
+mod part_name;
+mod proof;
+mod tree;
+
+#[cfg(test)]
+mod leaf_examples;
+#[cfg(test)]
+mod tree_examples;
+#[cfg(test)]
+mod vectors;
+
+pub use commitment::{Commitment, Salt, commit};
+pub use consistency::{consistency_proof, verify_consistency};
+pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
+pub use inclusion::{inclusion_proof, verify_inclusion};
+pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
+pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
+pub use part_name::PartName;
+pub use proof::{ProofError, ProofRejected};
+pub use tree::{
+    Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
+    range_root, subtree_root,
+};
