@@ -3,3 +3,4 @@
 pub mod identifier;
 pub mod ids;
 pub mod personal;
+pub mod reference;
