@@ -7,4 +7,6 @@
 
 pub mod domain;
 pub mod ledger;
+pub mod projections;
+pub mod store;
 pub mod vault;

@@ -1,1 +1,3 @@
+//! The `cairn` binary.
+
 fn main() {}

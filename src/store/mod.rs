@@ -4,13 +4,13 @@
 
 pub mod append;
 pub mod client;
-#[cfg(test)]
-mod contract_test;
+//#[cfg(test)]
+//mod contract_test;
 pub mod error;
 pub mod plan;
-pub mod postgres;
+//pub mod postgres;
 pub mod query;
-pub mod sqlite;
+//pub mod sqlite;
 mod stored;
 pub mod writer;
 

@@ -217,7 +217,7 @@ impl<'a> Planner<'a> {
             organisation_counter,
             stream: item.stream,
             version,
-            event_type: item.event.facts.name().to_owned(),
+            event_type: item.event.facts.name().into(),
             schema: item.event.facts.schema(),
             parts: item.event.parts.iter().map(|part| (part.name.clone(), part.commitment)).collect(),
         };
@@ -226,7 +226,11 @@ impl<'a> Planner<'a> {
             .map_err(|error| StoreError::Corrupt { position, detail: format!("its leaf cannot be written: {error}") })?;
         *counter += 1;
         let leaf_hash = leaf_hash(&leaf);
-        self.state.subtrees.extend(self.frontier.push(leaf_hash));
+        let completed = self
+            .frontier
+            .push(leaf_hash)
+            .map_err(|error| StoreError::Corrupt { position, detail: error.to_string() })?;
+        self.state.subtrees.extend(completed);
         self.place(row, position);
         let answer = Appended { position, stream: item.stream, version, recorded_at: self.recorded_at, repeated: false };
         if let Some(key) = item.key {
