@@ -10,7 +10,7 @@ pub mod error;
 pub mod plan;
 //pub mod postgres;
 pub mod query;
-//pub mod sqlite;
+pub mod sqlite;
 mod stored;
 pub mod writer;
 

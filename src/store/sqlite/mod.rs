@@ -1,0 +1,153 @@
+//! The embedded store: SQLite in WAL mode with `synchronous=FULL`, one writing connection, readers on a pool.
+//!
+//! Every transaction that writes begins with `BEGIN IMMEDIATE`: a deferred one starves when readers are busy.
+
+mod append;
+mod check;
+mod clients;
+mod insert;
+mod read;
+mod rebuild;
+
+use crate::domain::event::{PartRef, Recorded};
+use crate::domain::ids::StreamId;
+use crate::domain::time::Timestamp;
+use crate::projections::Row;
+use crate::store::{
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
+};
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process's lock before it is refused.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The embedded store.
+pub struct SqliteStore {
+    write: SqlitePool,
+    read: SqlitePool,
+    size: watch::Sender<u64>,
+}
+
+impl SqliteStore {
+    /// Opens the database file and brings its tables up to date. `create` says whether a missing file is made.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] where the file is missing or newer than this program, else as the database says.
+    pub async fn open(path: &Path, create: bool, readers: u32) -> Result<Self, StoreError> {
+        if !create && !path.exists() {
+            return Err(StoreError::NotReady {
+                problem: format!("the database {} does not exist", path.display()),
+                remedy: "check --data-dir or --database-url".to_owned(),
+            });
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(200)
+            .pragma("secure_delete", "ON")
+            .pragma("cell_size_check", "ON");
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(StoreError::during("open"))?;
+        MIGRATIONS.run(&write).await.map_err(|error| StoreError::NotReady {
+            problem: format!("the tables cannot be brought up to date: {error}"),
+            remedy: "use the version of cairn that last wrote this database, or a newer one".to_owned(),
+        })?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(readers.max(1))
+            .test_before_acquire(false)
+            .connect_with(options.create_if_missing(false).read_only(true).pragma("query_only", "ON"))
+            .await
+            .map_err(StoreError::during("open"))?;
+        let store = Self { write, read, size: watch::Sender::new(0) };
+        let head = store.read_head().await?;
+        store.size.send_replace(head.size);
+        Ok(store)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+        self.append_groups(groups, now).await
+    }
+    async fn head(&self) -> Result<Head, StoreError> {
+        self.read_head().await
+    }
+    fn follow(&self) -> watch::Receiver<u64> {
+        self.size.subscribe()
+    }
+    async fn size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
+        self.read_size_at(instant).await
+    }
+    async fn row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
+        self.read_row(reach, id, as_of).await
+    }
+    async fn rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError> {
+        self.read_rows_by_id(reach, ids).await
+    }
+    async fn rows(&self, query: &RowQuery) -> Result<(Head, Vec<Row>), StoreError> {
+        self.read_rows(query).await
+    }
+    async fn parts(&self, places: &[PartRef]) -> Result<Vec<StoredPart>, StoreError> {
+        self.read_parts(places).await
+    }
+    async fn events(&self, query: &EventQuery) -> Result<(Head, Vec<Recorded>), StoreError> {
+        self.read_events(query).await
+    }
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read_leaves(from, limit).await
+    }
+    async fn kept_answers(&self, digests: &[[u8; 32]]) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError> {
+        let mut connection = self.read.acquire().await.map_err(StoreError::during("read"))?;
+        append::read_kept_answers(&mut connection, digests).await
+    }
+    async fn begin_rebuild(&self) -> Result<u32, StoreError> {
+        self.new_generation().await
+    }
+    async fn write_rebuilt(&self, generation: u32, rows: &[(Row, u64)], closed: &[(StreamId, u64)]) -> Result<(), StoreError> {
+        self.write_generation(generation, rows, closed).await
+    }
+    async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
+        self.read_generation(generation, ids, as_of).await
+    }
+    async fn switch_generation(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
+        self.make_current(generation, size).await
+    }
+    async fn row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError> {
+        self.read_row_versions(from, until).await
+    }
+    async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.write_client(client).await
+    }
+    async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        self.read_client(id).await
+    }
+    async fn clients(&self) -> Result<Vec<Client>, StoreError> {
+        self.read_clients().await
+    }
+    async fn use_assertion(&self, client: &str, jti_digest: &[u8; 32], expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        self.write_assertion(client, jti_digest, expires_at, now).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.check_settings().await
+    }
+    async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}

@@ -1,0 +1,95 @@
+//! Generations of rows: a new one is written beside the current one and becomes it in one step.
+
+use crate::domain::ids::StreamId;
+use crate::projections::Row;
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::append::{hex_list, insert_rows, read_locked_head, row_of};
+use crate::store::stored::{from_position, to_position};
+use crate::store::{OPEN_END, StoreError};
+use sqlx::{Row as _, SqlSafeStr};
+
+const NEXT_GENERATION: &str = "SELECT MAX(1 + (SELECT COALESCE(MAX(generation), 0) FROM row_version), 1 + generation) FROM log_head";
+const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELECT generation FROM log_head)";
+const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
+const CLOSE: &str = "UPDATE row_version SET to_position = ?3 \
+    WHERE id = ?1 AND generation = ?2 AND to_position = 9223372036854775807";
+const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = ?2 AND from_position < ?3 AND to_position >= ?3";
+const SWITCH: &str = "UPDATE log_head SET generation = ?1 WHERE one = 1";
+const ROW_VERSIONS: &str = "SELECT id, organisation, from_position, version, body, to_position FROM row_version \
+    WHERE generation = (SELECT generation FROM log_head) AND from_position >= ?1 AND from_position < ?2 ORDER BY from_position";
+
+impl SqliteStore {
+    pub(super) async fn new_generation(&self) -> Result<u32, StoreError> {
+        let failed = StoreError::during("begin a rebuild");
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(&failed)?;
+        let next: u32 = sqlx::query_scalar(NEXT_GENERATION).fetch_one(&mut *transaction).await.map_err(&failed)?;
+        // What an abandoned rebuild left behind.
+        sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_KEYS).execute(&mut *transaction).await.map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
+        Ok(next)
+    }
+
+    pub(super) async fn write_generation(
+        &self,
+        generation: u32,
+        rows: &[(Row, u64)],
+        closed: &[(StreamId, u64)],
+    ) -> Result<(), StoreError> {
+        let failed = StoreError::during("write rebuilt rows");
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(&failed)?;
+        for (id, end) in closed {
+            sqlx::query(CLOSE)
+                .bind(id.0)
+                .bind(generation)
+                .bind(from_position(*end))
+                .execute(&mut *transaction)
+                .await
+                .map_err(&failed)?;
+        }
+        insert_rows(&mut transaction, generation, rows).await?;
+        transaction.commit().await.map_err(&failed)
+    }
+
+    pub(super) async fn read_generation(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
+        let rows = sqlx::query(GENERATION_ROWS)
+            .bind(hex_list(ids.iter().map(|id| id.0.as_bytes().as_slice())))
+            .bind(generation)
+            .bind(from_position(as_of))
+            .fetch_all(&self.read)
+            .await
+            .map_err(StoreError::during("read rebuilt rows"))?;
+        rows.iter().map(row_of).collect()
+    }
+
+    pub(super) async fn make_current(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
+        let failed = StoreError::during("switch to rebuilt rows");
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(&failed)?;
+        if read_locked_head(&mut transaction).await?.size != size {
+            return Ok(false);
+        }
+        sqlx::query(SWITCH).bind(generation).execute(&mut *transaction).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_KEYS).execute(&mut *transaction).await.map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
+        Ok(true)
+    }
+
+    pub(super) async fn read_row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError> {
+        let failed = StoreError::during("read row versions");
+        let rows = sqlx::query(ROW_VERSIONS)
+            .bind(from_position(from))
+            .bind(from_position(until))
+            .fetch_all(&self.read)
+            .await
+            .map_err(&failed)?;
+        rows.iter()
+            .map(|columns| {
+                let end: i64 = columns.try_get(5).map_err(&failed)?;
+                let end = if end == i64::MAX { OPEN_END } else { to_position(end)? };
+                Ok((row_of(columns)?, end))
+            })
+            .collect()
+    }
+}
