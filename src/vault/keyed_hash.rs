@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 const BLIND_INDEX_LABEL: &[u8] = b"cairn-blind-index/v1";
+const PROBE_LABEL: &[u8] = b"cairn-key-probe/v1";
 const FINGERPRINT_LABEL: &[u8] = b"cairn-fingerprint/v1";
 
 /// HMAC-SHA256 (RFC 2104) of the pieces one after the other. The caller sees to it that the pieces cannot be cut differently.
@@ -57,6 +58,11 @@ impl DeploymentKeys {
     /// HMAC-SHA256 over `cairn-fingerprint/v1`, then each piece behind its length.
     pub(super) fn fingerprint(&self, pieces: &[&[u8]]) -> [u8; 32] {
         labelled(&self.fingerprint, FINGERPRINT_LABEL, pieces)
+    }
+
+    /// Two digests that are the same for the same keys, so that keys are compared without being shown.
+    pub(super) fn probe(&self) -> [[u8; 32]; 2] {
+        [&self.blind_index, &self.fingerprint].map(|key| labelled(key, PROBE_LABEL, &[]))
     }
 }
 

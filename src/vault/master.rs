@@ -49,8 +49,9 @@ impl MasterKeys {
     pub fn new(keys: impl IntoIterator<Item = MasterKey>) -> Result<Self, MasterKeyError> {
         let mut wrapping = BTreeMap::new();
         for MasterKey { epoch, bytes } in keys {
-            // HMAC-SHA256 as the expand step of HKDF (RFC 5869, one block): the master key is uniform already.
-            let derived = hmac_sha256(bytes.as_slice(), &[WRAPPING_LABEL, &epoch.to_be_bytes()]);
+            // The expand step of HKDF-SHA256 (RFC 5869), whose first block has the number 1; the master key is uniform
+            // already, so there is nothing to extract.
+            let derived = hmac_sha256(bytes.as_slice(), &[WRAPPING_LABEL, &epoch.to_be_bytes(), &[1]]);
             if wrapping.insert(epoch, SecretKey::new(derived)).is_some() {
                 return Err(MasterKeyError::DuplicateEpoch { epoch });
             }
@@ -81,7 +82,7 @@ impl MasterKeys {
     pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
         let failed = |source| MasterKeyError::File { path: path.to_owned(), verb: "read", source };
         // Asked of the open file, not of the path, which could be another file by the time it is opened.
-        let mut file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -91,7 +92,7 @@ impl MasterKeys {
             return Err(MasterKeyError::NotAKeyFile { path: path.to_owned() });
         }
         let mut text = Zeroizing::new(String::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-        file.by_ref().take(FILE_LIMIT).read_to_string(&mut text).map_err(failed)?;
+        file.take(FILE_LIMIT).read_to_string(&mut text).map_err(failed)?;
         Self::parse(&text)
     }
 

@@ -76,10 +76,8 @@ impl PostgresKeys {
             Some(code) if code == NO_SUCH_DATABASE => VaultError::Missing,
             _ => VaultError::store("be opened", error),
         })?;
-        let (ours, events): (bool, bool) = sqlx::query_as(TABLES)
-            .fetch_one(&pool)
-            .await
-            .map_err(|error| VaultError::store("be opened", error))?;
+        let (ours, events): (bool, bool) =
+            sqlx::query_as(TABLES).fetch_one(&pool).await.map_err(|error| VaultError::store("be opened", error))?;
         if events {
             return Err(VaultError::SharedWithEvents);
         }
@@ -188,8 +186,7 @@ impl KeyStore for PostgresKeys {
         if events {
             return Err(VaultError::SharedWithEvents);
         }
-        let (fsync, commit): (String, String) =
-            sqlx::query_as(SETTINGS).fetch_one(&self.pool).await.map_err(failed)?;
+        let (fsync, commit): (String, String) = sqlx::query_as(SETTINGS).fetch_one(&self.pool).await.map_err(failed)?;
         if fsync != "on" {
             return Err(VaultError::NotDurable { setting: "fsync", found: fsync, expected: "on" });
         }

@@ -104,9 +104,6 @@ impl DataKey {
     pub(super) fn new(name: KeyName, secret: SecretKey) -> Self {
         Self(Arc::new(Material { name, secret }))
     }
-    pub(super) fn name(&self) -> &KeyName {
-        &self.0.name
-    }
     /// The key's name, which the sealed part carries.
     #[must_use]
     pub fn id(&self) -> KeyId {

@@ -236,20 +236,17 @@ impl KeyStore for SqliteKeys {
         if events > 0 {
             return Err(VaultError::SharedWithEvents);
         }
-        let journal: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.write).await.map_err(failed)?;
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.write).await.map_err(failed)?;
         if journal != "wal" {
             return Err(VaultError::NotDurable { setting: "journal_mode", found: journal, expected: "wal" });
         }
         // 2 is FULL, 3 is EXTRA.
-        let synchronous: i64 =
-            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.write).await.map_err(failed)?;
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.write).await.map_err(failed)?;
         if synchronous < 2 {
             let found = synchronous.to_string();
             return Err(VaultError::NotDurable { setting: "synchronous", found, expected: "2 (FULL) or more" });
         }
-        let overwrite: i64 =
-            sqlx::query_scalar("PRAGMA secure_delete").fetch_one(&self.write).await.map_err(failed)?;
+        let overwrite: i64 = sqlx::query_scalar("PRAGMA secure_delete").fetch_one(&self.write).await.map_err(failed)?;
         if overwrite != 1 {
             return Err(VaultError::Damaged("secure_delete is off, so a destroyed key would stay in the file"));
         }
@@ -259,13 +256,5 @@ impl KeyStore for SqliteKeys {
     async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
-    }
-}
-
-#[cfg(test)]
-impl SqliteKeys {
-    /// Lets a test damage the store.
-    pub(super) fn writer(&self) -> &SqlitePool {
-        &self.write
     }
 }
