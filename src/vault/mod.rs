@@ -269,4 +269,6 @@ mod contract_test;
 #[cfg(test)]
 mod keeper_test;
 #[cfg(test)]
+mod postgres_test;
+#[cfg(test)]
 mod test_ground;
