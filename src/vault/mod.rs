@@ -1,1 +1,274 @@
-//! The keys: sealing and unsealing personal parts. Knows `domain` and its own store, never HTTP.
+//! The keys: sealing and unsealing personal parts, in a key store apart from the events.
+//!
+//! Each person has a key for each class of personal parts, so that a copy of the event database alone reveals nothing, and
+//! destroying a key erases what it sealed wherever it was copied. The story in order: `master` (the key that wraps all others) ·
+//! `key`, `wrap` (names of keys; how they lie in the store) · `store`, `sqlite`, `postgres` (where) · `ring`, `cache` (found, unwrapped,
+//! remembered for a minute) · `keeper` (made, many to a transaction) · `seal` (the format of a sealed part) · `keyed_hash` (blind index and fingerprint).
+//!
+//! Knows `domain` and its own store; never HTTP, the event log, the environment or the clock. *Erased*, *key
+//! unavailable* and *tampered* are three answers (`error`): a key store that is away must look neither like an erasure
+//! nor like an empty record.
+
+mod cache;
+mod error;
+mod keeper;
+mod key;
+mod keyed_hash;
+mod master;
+mod postgres;
+mod random;
+mod ring;
+mod seal;
+mod secret;
+mod sqlite;
+mod store;
+mod wrap;
+
+pub use error::{Cause, MasterKeyError, OpenError, SealError, VaultError};
+pub use key::{KeyClass, KeyId};
+pub use master::{MasterKey, MasterKeys, generate_master_key_file};
+pub use random::{RandomSource, SeededRandom, SystemRandom};
+pub use ring::MonotonicClock;
+pub use seal::{DataKey, NONCE_LENGTH, Opened, SALT_LENGTH, SEAL_OVERHEAD, SealContext, Sealed, SealedPart};
+
+use crate::domain::ids::{OrganisationCode, PersonId};
+use keeper::Keeper;
+use keyed_hash::DeploymentKeys;
+use ring::KeyRing;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{DeploymentRecord, KeyStore};
+use wrap::Binding;
+
+/// Longest time for which a process may remember a key that another one destroyed.
+pub const LONGEST_CACHE_TTL: Duration = Duration::from_secs(60);
+
+/// Where the key store is and how it is opened.
+#[derive(Clone)]
+pub struct VaultSettings {
+    /// `sqlite:PATH` or `postgres://…`; may hold a password, so there is no `Debug`. Never the event log's database.
+    pub url: String,
+    /// Whether a store that is not there may be made. `false` once the event log holds anything: new keys would open
+    /// nothing of it. A PostgreSQL database itself is never made.
+    pub create: bool,
+    /// How long an unwrapped key is remembered; at most [`LONGEST_CACHE_TTL`].
+    pub cache_ttl: Duration,
+    /// The clock that ends that time.
+    pub monotonic: MonotonicClock,
+}
+
+/// The vault. Cheap to clone; its clones share keys, store and keeper.
+#[derive(Clone)]
+pub struct Vault {
+    ring: Arc<KeyRing>,
+    deployment: Arc<DeploymentKeys>,
+    keeper: Keeper,
+}
+
+impl Vault {
+    /// Opens the key store, brings its tables up to date, and opens (or, in a new store, makes) the deployment's
+    /// keys. Call it on the runtime that will outlive all requests: the keeper runs there.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`] when there is no store or it lacks its deployment keys and may not or must not get new
+    /// ones; [`VaultError::SharedWithEvents`]; [`VaultError::NotDurable`]; [`VaultError::WrongMasterKey`] or [`VaultError::EpochMissing`] when the master
+    /// keys are not those of the store; [`VaultError::Store`] when it cannot be reached.
+    pub async fn open(
+        settings: VaultSettings,
+        master: MasterKeys,
+        random: Arc<dyn RandomSource>,
+    ) -> Result<Self, VaultError> {
+        if settings.cache_ttl > LONGEST_CACHE_TTL {
+            return Err(VaultError::Configuration("keys may be cached for at most 60 seconds"));
+        }
+        let store: Arc<dyn KeyStore> = match settings.url.split_once(':') {
+            Some(("sqlite", path)) => Arc::new(sqlite::SqliteKeys::open(sqlite_path(path)?, settings.create).await?),
+            Some(("postgres" | "postgresql", _)) => {
+                Arc::new(postgres::PostgresKeys::open(&settings.url, settings.create).await?)
+            }
+            _ => {
+                return Err(VaultError::Configuration("the key store's URL starts with neither sqlite: nor postgres:"));
+            }
+        };
+        Self::on(store, settings, master, random).await
+    }
+
+    /// A vault on a store that is open.
+    async fn on(
+        store: Arc<dyn KeyStore>,
+        settings: VaultSettings,
+        master: MasterKeys,
+        random: Arc<dyn RandomSource>,
+    ) -> Result<Self, VaultError> {
+        store.check().await?;
+        let mut records = store.deployment_keys().await?;
+        let complete = |records: &[DeploymentRecord]| {
+            DeploymentKeys::NAMES.iter().all(|name| records.iter().any(|record| record.name == *name))
+        };
+        if settings.create && !complete(&records) {
+            let mut new = Vec::new();
+            for name in DeploymentKeys::NAMES {
+                let wrapped = wrap::draw_wrapped(&master, &*random, Binding::Deployment(name))?;
+                new.push(DeploymentRecord { name: name.to_owned(), wrapped });
+            }
+            records = store.insert_deployment_keys(&new).await?;
+        }
+        let deployment = Arc::new(unwrap_deployment(&master, &records)?);
+        let ring = Arc::new(KeyRing::new(store, master, random, settings.monotonic, settings.cache_ttl));
+        let keeper = Keeper::start(Arc::clone(&ring));
+        Ok(Self { ring, deployment, keeper })
+    }
+
+    /// Makes each subject's first key of every class where there is none, durably. Of two that race, in this process or
+    /// another, both find the same keys afterwards. `now_micros` is microseconds since the epoch.
+    ///
+    /// # Errors
+    /// [`VaultError::Erased`] when a key of one of them was destroyed (the others may have got theirs); whatever the store says.
+    pub async fn ensure_keys(&self, subjects: &[PersonId], now_micros: i64) -> Result<(), VaultError> {
+        if self.ring.remembers(subjects) {
+            return Ok(());
+        }
+        self.keeper.ensure(subjects.to_vec(), now_micros).await
+    }
+
+    /// The key that seals the subject's parts of this class. After [`Self::ensure_keys`] it is usually remembered.
+    ///
+    /// # Errors
+    /// [`VaultError::Erased`] when it was destroyed, [`VaultError::KeyMissing`] when there never was one here.
+    pub async fn sealing_key(&self, subject: PersonId, class: KeyClass) -> Result<DataKey, VaultError> {
+        self.ring.current(subject, class).await
+    }
+
+    /// Seals one part under the subject's key with a new random nonce.
+    ///
+    /// # Errors
+    /// Those of [`Self::sealing_key`] and [`DataKey::seal`].
+    pub async fn seal(
+        &self,
+        subject: PersonId,
+        class: KeyClass,
+        context: &SealContext<'_>,
+        salt: &[u8; SALT_LENGTH],
+        plaintext: &[u8],
+    ) -> Result<Sealed, VaultError> {
+        let key = self.sealing_key(subject, class).await?;
+        Ok(key.seal(context, self.fresh_nonce(), salt, plaintext)?)
+    }
+
+    /// Opens parts, in their order; keys that are not remembered are fetched in one statement.
+    ///
+    /// # Errors
+    /// For each part its own: see [`OpenError`].
+    pub async fn unseal_many(&self, parts: &[SealedPart<'_>]) -> Vec<Result<Opened, OpenError>> {
+        let keys = self.ring.find(parts.iter().map(|part| part.key_id)).await;
+        parts
+            .iter()
+            .map(|part| match keys.get(&part.key_id) {
+                Some(Ok(key)) => key.unseal(part),
+                Some(Err(VaultError::Erased)) => Err(OpenError::Erased),
+                Some(Err(error)) => Err(OpenError::KeyUnavailable(error.clone())),
+                None => Err(OpenError::KeyUnavailable(VaultError::KeyMissing)),
+            })
+            .collect()
+    }
+
+    /// Destroys the subject's keys of this class and leaves their tombstones; answers how many lived. Doing it again
+    /// destroys none. Other processes forget the keys within their cache's time. `reason` is a code of 1 to 64 characters, fixed
+    /// in the program so that it can hold nothing personal.
+    ///
+    /// # Errors
+    /// Whatever the store says; the destruction may then have happened and is to be repeated.
+    pub async fn destroy(
+        &self,
+        subject: PersonId,
+        class: KeyClass,
+        reason: &'static str,
+        now_micros: i64,
+    ) -> Result<u64, VaultError> {
+        self.ring.destroy(subject, class, reason, now_micros).await
+    }
+
+    /// What stands in for an identifier in the event database: 43 characters, the same for the same organisation,
+    /// scheme and value, and to be guessed by nobody without the key. `normalised_value` must be in the scheme's one form.
+    #[must_use]
+    pub fn blind_index(&self, organisation: &OrganisationCode, scheme: &str, normalised_value: &str) -> String {
+        self.deployment.blind_index(organisation, scheme, normalised_value)
+    }
+
+    /// A keyed digest that recognises the same bytes again, such as a repeated request's.
+    #[must_use]
+    pub fn fingerprint(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        self.deployment.fingerprint(pieces)
+    }
+
+    /// A new random nonce for [`DataKey::seal`].
+    #[must_use]
+    pub fn fresh_nonce(&self) -> [u8; NONCE_LENGTH] {
+        let mut nonce = [0; NONCE_LENGTH];
+        self.ring.random().fill(&mut nonce);
+        nonce
+    }
+
+    /// A new random salt for a part's commitment.
+    #[must_use]
+    pub fn fresh_salt(&self) -> [u8; SALT_LENGTH] {
+        let mut salt = [0; SALT_LENGTH];
+        self.ring.random().fill(&mut salt);
+        salt
+    }
+
+    /// Whether the vault can be relied on now: the store answers and is durable, does not stand beside the events, and
+    /// its deployment keys are those that this process uses.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub async fn check(&self) -> Result<(), VaultError> {
+        self.ring.store().check().await?;
+        let stored = unwrap_deployment(self.ring.master(), &self.ring.store().deployment_keys().await?)?;
+        if stored.probe() == self.deployment.probe() {
+            Ok(())
+        } else {
+            Err(VaultError::Damaged("the deployment's keys are not those that this process opened"))
+        }
+    }
+
+    /// Ends the connections to the store, for all clones; keys that are remembered still open.
+    pub async fn close(&self) {
+        self.ring.store().close().await;
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Vault")
+    }
+}
+
+/// `PATH` of `sqlite:PATH` (or `sqlite://PATH`): a file, without options.
+fn sqlite_path(rest: &str) -> Result<&Path, VaultError> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.contains('?') || path.starts_with(':') {
+        return Err(VaultError::Configuration("the key store's URL must be sqlite:PATH, a file, without options"));
+    }
+    Ok(Path::new(path))
+}
+
+fn unwrap_deployment(master: &MasterKeys, records: &[DeploymentRecord]) -> Result<DeploymentKeys, VaultError> {
+    let key = |name: &'static str| {
+        let record = records.iter().find(|record| record.name == name).ok_or(VaultError::Missing)?;
+        wrap::unwrap(master, Binding::Deployment(name), &record.wrapped)
+    };
+    let [blind_index, fingerprint] = DeploymentKeys::NAMES;
+    Ok(DeploymentKeys { blind_index: key(blind_index)?, fingerprint: key(fingerprint)? })
+}
+
+#[cfg(test)]
+mod contract_test;
+#[cfg(test)]
+mod keeper_test;
+#[cfg(test)]
+mod postgres_test;
+#[cfg(test)]
+mod test_ground;
