@@ -1,0 +1,139 @@
+//! The verbs: the only place that joins domain, store and vault. The edges (`api`, `cli`) call these and nothing below.
+//!
+//! A recording's way: [`App::record`] checks who may (`domain::access`), what it names (`known`), decides
+//! (`domain::resource`), seals (`prepare`), and hands one event to the writer (`store::writer`), which answers when it
+//! is durable and its row can be read.
+
+//mod batch;
+pub mod clock;
+pub mod error;
+mod feed;
+mod framework;
+//mod history;
+pub mod ids;
+mod known;
+mod prepare;
+mod reading;
+//mod rebuild;
+mod record;
+//mod replay;
+mod seen;
+
+//pub use batch::{BatchAnswer, BatchLine, BatchMode};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use error::{AppError, Stale};
+pub use feed::{FeedEvent, FeedQuery, FeedPage};
+pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
+//pub use history::{HistoryEntry, OutcomeHistory};
+pub use ids::{IdSource, RandomIds, SeededIds};
+pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
+//pub use rebuild::Rebuilt;
+pub use record::{Receipt, Recording, Target};
+//pub use replay::{Drift, Replayed};
+pub use seen::{Complete, Content, Seen};
+
+use crate::domain::time::Timestamp;
+use crate::store::writer::Writer;
+use crate::store::{Store, StoreError};
+use crate::vault::Vault;
+use known::Known;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// As of when a read answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// Complete to a position, which is included.
+    Position(u64),
+    /// Everything that was recorded at or before an instant.
+    Instant(Timestamp),
+}
+
+/// The service without its edges; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    known: Arc<Known>,
+}
+
+impl App {
+    /// Joins the parts and starts the writer on the current runtime. The task ends when the last clone of the app is
+    /// gone and everything accepted is answered.
+    #[must_use]
+    pub fn start(store: Arc<dyn Store>, vault: Vault, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> (Self, JoinHandle<()>) {
+        let batch_clock = Arc::clone(&clock);
+        let (writer, task) = Writer::start(Arc::clone(&store), move || batch_clock.now());
+        (Self { store, vault, writer, clock, ids, known: Arc::new(Known::default()) }, task)
+    }
+
+    /// The store that the app runs on, for the edges' own registry and health.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The vault that the app seals with.
+    #[must_use]
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The app's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How many appends wait for the writer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    /// Whether the store and the key store answer as they must.
+    ///
+    /// # Errors
+    /// What is wrong, for operators.
+    pub async fn check(&self) -> Result<(), AppError> {
+        self.store.check().await?;
+        self.vault.check().await?;
+        Ok(())
+    }
+
+    /// The size that a read is as of; `None` for now.
+    async fn size_as_of(&self, as_of: Option<AsOf>) -> Result<Option<u64>, AppError> {
+        match as_of {
+            None => Ok(None),
+            Some(AsOf::Position(position)) => {
+                let head = self.store.head().await?;
+                if position >= head.size {
+                    return Err(AppError::InvalidQuery {
+                        parameter: "as_of",
+                        detail: format!("the log is complete to {}; that position is not in it yet", describe_end(head.size)),
+                    });
+                }
+                Ok(Some(position + 1))
+            }
+            Some(AsOf::Instant(instant)) => {
+                if instant > self.clock.now() {
+                    return Err(AppError::InvalidQuery { parameter: "as_of", detail: "that instant lies in the future".to_owned() });
+                }
+                Ok(Some(self.store.size_at(instant).await?))
+            }
+        }
+    }
+}
+
+fn describe_end(size: u64) -> String {
+    size.checked_sub(1).map_or_else(|| "nothing: it is empty".to_owned(), |last| format!("position {last}"))
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
