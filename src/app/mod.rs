@@ -4,7 +4,7 @@
 //! (`domain::resource`), seals (`prepare`), and hands one event to the writer (`store::writer`), which answers when it
 //! is durable and its row can be read.
 
-//mod batch;
+mod batch;
 pub mod clock;
 pub mod error;
 mod feed;
@@ -14,12 +14,13 @@ pub mod ids;
 mod known;
 mod prepare;
 mod reading;
-//mod rebuild;
+mod rebuild;
 mod record;
-//mod replay;
+mod refold;
+mod replay;
 mod seen;
 
-//pub use batch::{BatchAnswer, BatchLine, BatchMode};
+pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{AppError, Stale};
 pub use feed::{FeedEvent, FeedQuery, FeedPage};
@@ -27,9 +28,9 @@ pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 //pub use history::{HistoryEntry, OutcomeHistory};
 pub use ids::{IdSource, RandomIds, SeededIds};
 pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
-//pub use rebuild::Rebuilt;
+pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
-//pub use replay::{Drift, Replayed};
+pub use replay::{Drift, Replayed};
 pub use seen::{Complete, Content, Seen};
 
 use crate::domain::time::Timestamp;

@@ -74,6 +74,7 @@ impl App {
             expected,
             key: frame.key,
             must_be_free,
+            needs: Vec::new(),
             event,
         })
     }

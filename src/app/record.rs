@@ -7,6 +7,7 @@ use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::event::{Header, Kind, Recorded, SourceReference};
 use crate::domain::framework::FrameworkCommand;
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
+use crate::domain::person::PersonCommand;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Command, Reference};
 use crate::domain::time::{LifeTime, Timestamp};
@@ -71,8 +72,26 @@ impl From<Appended> for Receipt {
     }
 }
 
-/// Rows of the same request that are not in the log yet, on which later lines build.
-pub(super) type Tentative = HashMap<StreamId, Row>;
+/// What earlier lines of the same request would make, on which later lines build before any of it is in the log.
+#[derive(Default)]
+pub(super) struct Tentative {
+    rows: HashMap<StreamId, Row>,
+    births: HashMap<StreamId, Option<LifeTime>>,
+}
+
+impl Tentative {
+    /// Takes note of a prepared line.
+    pub(super) fn add(&mut self, recording: &Recording, row: Row) {
+        if let Command::Person(PersonCommand::Register { birth_date, .. } | PersonCommand::Amend { birth_date, .. }) = &recording.command {
+            self.births.insert(row.id, *birth_date);
+        }
+        self.rows.insert(row.id, row);
+    }
+    /// Whether a stream is new in this request.
+    fn is_new(&self, stream: StreamId) -> bool {
+        self.rows.contains_key(&stream)
+    }
+}
 
 impl App {
     /// Digests an idempotency key and the request that it came with.
@@ -121,7 +140,7 @@ impl App {
         for _ in 0..DECISIONS_MAX {
             let id = self.id_for(recording);
             self.ensure_keys(recording, id).await?;
-            let (append, _) = self.prepare(caller, recording, id, key, &Tentative::new()).await?;
+            let (append, _) = self.prepare(caller, recording, id, key, &Tentative::default()).await?;
             let answers = self.writer.append(Group { atomic: false, items: vec![append] }).await.map_err(AppError::Store)?;
             match answers.into_iter().next() {
                 Some(Ok(appended)) => {
@@ -186,6 +205,12 @@ impl App {
         }
         let free = self.check_publication(caller, &command, now).await?;
         let identifiers = command.identifiers().to_vec();
+        let command_streams: Vec<StreamId> = command
+            .references()
+            .into_iter()
+            .map(|reference| reference.stream)
+            .chain(command.person().map(StreamId::from))
+            .collect();
         let decided = command.decide(current.as_ref().map(|row| &row.resource), id, now)?;
         let header = Header {
             occurred_at: recording.occurred_at,
@@ -206,6 +231,7 @@ impl App {
         let version = frame.version;
         let mut append = self.seal(decided, frame, now).await?;
         append.must_be_free.extend(free);
+        append.needs = command_streams.into_iter().filter(|stream| tentative.is_new(*stream)).collect();
         let row = preview(&append, version, current, now)?;
         Ok((append, row))
     }
@@ -220,7 +246,7 @@ impl App {
     ) -> Result<Option<Row>, AppError> {
         let Target::Existing { if_match, .. } = recording.target else { return Ok(None) };
         let kind = recording.command.kind();
-        let row = match tentative.get(&id) {
+        let row = match tentative.rows.get(&id) {
             Some(row) => Some(row.clone()),
             None => self.store.row(&Reach::Organisation(caller.organisation.clone()), id, None).await?.1,
         };
@@ -244,9 +270,8 @@ impl App {
             let reference = Reference { pointer: "/person".to_owned(), kind: Kind::Person, stream: person.into() };
             self.check_references(caller, &[reference], Some(person), tentative, now).await?;
         }
-        let born = match tentative.get(&person.into()) {
-            // Registered by an earlier line of this request: its date of birth is checked once it is in the log.
-            Some(_) => None,
+        let born = match tentative.births.get(&person.into()) {
+            Some(born) => *born,
             None => self.birth_date(caller, person, now).await?.into_inner(),
         };
         match born {
@@ -269,7 +294,7 @@ impl App {
         let mut briefs: HashMap<StreamId, Brief> = HashMap::new();
         let mut unknown = Vec::new();
         for reference in references {
-            if let Some(row) = tentative.get(&reference.stream) {
+            if let Some(row) = tentative.rows.get(&reference.stream) {
                 briefs.insert(row.id, brief_of(row));
             } else if let Some(brief) = self.known.briefs.get(&reference.stream, now) {
                 briefs.insert(reference.stream, brief);
@@ -347,5 +372,9 @@ pub(super) fn refused_by_log(rejection: Rejection, kind: Kind) -> AppError {
         Rejection::Taken { holder } => AppError::Taken { holder },
         Rejection::CannotFollow { detail } => AppError::CannotFollow { detail },
         Rejection::GroupRejected => AppError::GroupRejected,
+        Rejection::NeedsRejected { .. } => AppError::UnknownName {
+            pointer: String::new(),
+            detail: "another line that this one refers to was not recorded".to_owned(),
+        },
     }
 }

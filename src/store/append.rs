@@ -73,6 +73,8 @@ pub struct NewAppend {
     pub key: Option<IdempotencyKey>,
     /// Keys that no other current row of the organisation may have.
     pub must_be_free: Vec<RowKey>,
+    /// New streams of the same group that this event refers to: it is appended only if they are.
+    pub needs: Vec<StreamId>,
     /// The event.
     pub event: NewEvent,
 }
@@ -120,6 +122,11 @@ pub enum Rejection {
     CannotFollow {
         /// Why.
         detail: String,
+    },
+    /// A new stream that it refers to was rejected, or was recorded before under another id.
+    NeedsRejected {
+        /// Which.
+        stream: StreamId,
     },
     /// Another item of its atomic group was rejected.
     GroupRejected,

@@ -77,8 +77,10 @@ pub trait Store: Send + Sync + 'static {
     async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError>;
     /// Makes a generation the current one if it is complete to `size`; `false` if the log has grown beyond it.
     async fn switch_generation(&self, generation: u32, size: u64) -> Result<bool, StoreError>;
-    /// Every row of the current generation with a start in a range of positions, with its end, by start.
-    async fn row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError>;
+    /// Row versions of the current generation by stream and start, each with its end ([`OPEN_END`] while it is true).
+    async fn row_versions(&self, places: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError>;
+    /// How many row versions the current generation has, and how many of them are still true.
+    async fn row_counts(&self) -> Result<(u64, u64), StoreError>;
 
     /// Adds or replaces a client of the registry.
     async fn put_client(&self, client: &Client) -> Result<(), StoreError>;

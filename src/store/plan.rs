@@ -175,7 +175,7 @@ impl<'a> Planner<'a> {
             let current = rows.get(&item.stream).or_else(|| self.current_row(item.stream));
             let outcome = match self.repeated(item) {
                 Some(answer) => answer.map(|_| None),
-                None => self.check(item, current).and_then(|()| {
+                None => self.check(item, current, |stream| rows.contains_key(stream)).and_then(|()| {
                     if let Some(holder) = item.must_be_free.iter().find_map(|key| taken.get(&(item.organisation.clone(), key.clone()))) {
                         return Err(Rejection::Taken { holder: *holder });
                     }
@@ -202,7 +202,8 @@ impl<'a> Planner<'a> {
             return Ok(answer);
         }
         let current = self.current_row(item.stream);
-        let row = match self.check(item, current).and_then(|()| self.fold(item, current.cloned(), self.size)) {
+        let made = |stream: &StreamId| self.state.row_of.contains_key(stream);
+        let row = match self.check(item, current, made).and_then(|()| self.fold(item, current.cloned(), self.size)) {
             Ok(row) => row,
             Err(rejection) => return Ok(Err(rejection)),
         };
@@ -277,7 +278,12 @@ impl<'a> Planner<'a> {
         Some(if kept.fingerprint == key.fingerprint { Ok(kept.appended()) } else { Err(Rejection::KeyReused) })
     }
 
-    fn check(&self, item: &NewAppend, current: Option<&Row>) -> Result<(), Rejection> {
+    fn check(
+        &self,
+        item: &NewAppend,
+        current: Option<&Row>,
+        exists: impl Fn(&StreamId) -> bool,
+    ) -> Result<(), Rejection> {
         let version = current.filter(|row| row.organisation == item.organisation).map(|row| row.version);
         let as_expected = match item.expected {
             Expected::New => current.is_none(),
@@ -287,6 +293,9 @@ impl<'a> Planner<'a> {
             return Err(Rejection::VersionConflict { current: version });
         }
         let holder = |key: &RowKey| self.known.holders.get(&(item.organisation.clone(), key.clone())).copied();
+        if let Some(stream) = item.needs.iter().find(|stream| !exists(stream)) {
+            return Err(Rejection::NeedsRejected { stream: *stream });
+        }
         match item.must_be_free.iter().filter_map(holder).find(|holder| *holder != item.stream) {
             Some(holder) => Err(Rejection::Taken { holder }),
             None => Ok(()),

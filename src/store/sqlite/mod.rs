@@ -128,8 +128,11 @@ impl Store for SqliteStore {
     async fn switch_generation(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
         self.make_current(generation, size).await
     }
-    async fn row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError> {
-        self.read_row_versions(from, until).await
+    async fn row_versions(&self, places: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError> {
+        self.read_row_versions(places).await
+    }
+    async fn row_counts(&self) -> Result<(u64, u64), StoreError> {
+        self.count_rows().await
     }
     async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
         self.write_client(client).await

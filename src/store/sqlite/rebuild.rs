@@ -16,8 +16,11 @@ const CLOSE: &str = "UPDATE row_version SET to_position = ?3 \
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = ?2 AND from_position < ?3 AND to_position >= ?3";
 const SWITCH: &str = "UPDATE log_head SET generation = ?1 WHERE one = 1";
-const ROW_VERSIONS: &str = "SELECT id, organisation, from_position, version, body, to_position FROM row_version \
-    WHERE generation = (SELECT generation FROM log_head) AND from_position >= ?1 AND from_position < ?2 ORDER BY from_position";
+const ROW_VERSIONS: &str = "SELECT r.id, r.organisation, r.from_position, r.version, r.body, r.to_position \
+    FROM json_each(?1) AS wanted CROSS JOIN row_version AS r ON r.id = unhex(wanted.value ->> 0) \
+        AND r.generation = (SELECT generation FROM log_head) AND r.from_position = wanted.value ->> 1";
+const ROW_COUNTS: &str = "SELECT COUNT(*), COALESCE(SUM(to_position = 9223372036854775807), 0) FROM row_version \
+    WHERE generation = (SELECT generation FROM log_head)";
 
 impl SqliteStore {
     pub(super) async fn new_generation(&self) -> Result<u32, StoreError> {
@@ -76,11 +79,19 @@ impl SqliteStore {
         Ok(true)
     }
 
-    pub(super) async fn read_row_versions(&self, from: u64, until: u64) -> Result<Vec<(Row, u64)>, StoreError> {
+    pub(super) async fn count_rows(&self) -> Result<(u64, u64), StoreError> {
+        let failed = StoreError::during("count rows");
+        let (versions, open): (i64, i64) = sqlx::query_as(ROW_COUNTS).fetch_one(&self.read).await.map_err(&failed)?;
+        Ok((to_position(versions)?, to_position(open)?))
+    }
+
+    pub(super) async fn read_row_versions(&self, places: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError> {
         let failed = StoreError::during("read row versions");
+        let wanted = serde_json::Value::from_iter(
+            places.iter().map(|(stream, start)| serde_json::json!([hex::encode(stream.0.as_bytes()), start])),
+        );
         let rows = sqlx::query(ROW_VERSIONS)
-            .bind(from_position(from))
-            .bind(from_position(until))
+            .bind(wanted.to_string())
             .fetch_all(&self.read)
             .await
             .map_err(&failed)?;

@@ -1,0 +1,76 @@
+//! Folding the log again from its first event, a page at a time and in bounded memory: what a rebuild writes and what a
+//! check compares with.
+
+use crate::app::{App, AppError};
+use crate::domain::event::Recorded;
+use crate::domain::ids::StreamId;
+use crate::projections::{Row, fold};
+use crate::store::{EventQuery, OPEN_END, Reach};
+use std::collections::HashMap;
+
+/// Events of one page.
+pub(super) const PAGE_EVENTS: u32 = 2_000;
+/// How many rows are kept in memory to fold on; others are read again from the rows made before.
+const ROWS_MAX: usize = 50_000;
+
+/// What a page of events makes of the rows.
+#[derive(Default)]
+pub(super) struct Folded {
+    /// New rows in order, with the position at which each ends within the page ([`OPEN_END`] where it does not).
+    pub rows: Vec<(Row, u64)>,
+    /// Rows of earlier pages that end: stream, start, end.
+    pub closed: Vec<(StreamId, u64, u64)>,
+}
+
+/// Rows to fold on.
+#[derive(Default)]
+pub(super) struct Folder {
+    rows: HashMap<StreamId, Row>,
+}
+
+impl Folder {
+    /// Folds a page. `generation` is where rows that are not in memory any more are read from.
+    pub(super) async fn fold(&mut self, app: &App, generation: u32, events: &[Recorded]) -> Result<Folded, AppError> {
+        let Some(first) = events.first() else { return Ok(Folded::default()) };
+        if self.rows.len() > ROWS_MAX {
+            self.rows.clear();
+        }
+        let mut missing: Vec<StreamId> = events
+            .iter()
+            .filter(|event| event.version > 0 && !self.rows.contains_key(&event.stream))
+            .map(|event| event.stream)
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() {
+            let rows = app.store.rebuilt_rows(generation, &missing, first.position).await?;
+            self.rows.extend(rows.into_iter().map(|row| (row.id, row)));
+        }
+        let mut folded = Folded::default();
+        let mut in_page: HashMap<StreamId, usize> = HashMap::new();
+        for event in events {
+            let before = if event.version == 0 { None } else { self.rows.get(&event.stream).cloned() };
+            let started = before.as_ref().map(|row| row.from_position);
+            let row = fold(before, event).map_err(|error| AppError::CannotFollow {
+                detail: format!("position {}: {error}", event.position),
+            })?;
+            match (in_page.get(&event.stream).and_then(|at| folded.rows.get_mut(*at)), started) {
+                (Some((_, end)), _) => *end = event.position,
+                (None, Some(started)) => folded.closed.push((event.stream, started, event.position)),
+                (None, None) => {}
+            }
+            in_page.insert(event.stream, folded.rows.len());
+            self.rows.insert(event.stream, row.clone());
+            folded.rows.push((row, OPEN_END));
+        }
+        Ok(folded)
+    }
+}
+
+impl App {
+    /// A page of everybody's events: for operators' commands only.
+    pub(super) async fn page_of_all_events(&self, from: u64, until: u64) -> Result<Vec<Recorded>, AppError> {
+        let query = EventQuery { reach: Reach::Operator, stream: None, from, until, limit: PAGE_EVENTS };
+        Ok(self.store.events(&query).await?.1)
+    }
+}
