@@ -9,7 +9,7 @@ pub mod clock;
 pub mod error;
 mod feed;
 mod framework;
-//mod history;
+mod history;
 pub mod ids;
 mod known;
 mod prepare;
@@ -25,7 +25,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{AppError, Stale};
 pub use feed::{FeedEvent, FeedQuery, FeedPage};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
-//pub use history::{HistoryEntry, OutcomeHistory};
+pub use history::{HistoryEntry, OutcomeHistory};
 pub use ids::{IdSource, RandomIds, SeededIds};
 pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
 pub use rebuild::Rebuilt;
@@ -83,6 +83,12 @@ impl App {
         &self.vault
     }
 
+    /// A digest under the deployment's key, for what the edges must recognise again (cursors).
+    #[must_use]
+    pub fn vault_fingerprint(&self, pieces: &[&[u8]]) -> [u8; 32] {
+        self.vault.fingerprint(pieces)
+    }
+
     /// The app's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -137,4 +143,42 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
     }
+}
+
+/// The domain's types that the edges speak in; the edges reach the domain through here only.
+pub mod words {
+    pub use crate::domain::access::{Caller, NotAllowed, Scope, UnknownScope};
+    pub use crate::domain::action::{ActionAgreed, ActionCommand, ActionWords};
+    pub use crate::domain::contribution::{ContributionCommand, ContributionRecorded, ContributionWords};
+    pub use crate::domain::conversation::{
+        Asked, ConversationCommand, ConversationContent, ConversationWords, Participant,
+    };
+    pub use crate::domain::event::{Class, Facts, Header, Kind, PartRef, Recorded, SourceReference};
+    pub use crate::domain::framework::{FrameworkCommand, FrameworkRef, ItemRef, is_slug};
+    pub use crate::domain::identifier::{IdentifierSystem, PersonIdentifier};
+    pub use crate::domain::ids::{
+        ActionId, ContributionId, ConversationId, EventId, NarrativeId, OrganisationCode, OutcomeId, PersonId, ReviewId,
+        StreamId,
+    };
+    pub use crate::domain::narrative::{
+        NarrativeCommand, NarrativeRecorded, NarrativeWords, RecordResponseAdded, Response,
+    };
+    pub use crate::domain::outcome::{
+        OutcomeCommand, OutcomeContent, OutcomeIdentified, OutcomePrioritised, OutcomeWords,
+    };
+    pub use crate::domain::person::{PersonCommand, PersonIdentity};
+    pub use crate::domain::personal::{Personal, Words};
+    pub use crate::domain::reference::{FrameworkContent, FrameworkItem, FrameworkKind, ItemMapping};
+    pub use crate::domain::refusal::Refusal;
+    pub use crate::domain::resource::{Command, Resource};
+    pub use crate::domain::review::{Appraisal, OutcomeReviewed, ReviewCommand, ReviewWords};
+    pub use crate::domain::text::{Span, span_of};
+    pub use crate::domain::time::{LifeTime, Timestamp};
+    pub use crate::domain::words::{
+        ActionStatus, ClosureReason, ConversationMode, Direction, KnowledgeForm, OutcomeType, PartyKind, Perspective,
+        ReviewStage, Stance,
+    };
+    pub use crate::projections::Row;
+    pub use crate::store::StoreError;
+    pub use crate::store::client::{Client, ClientKeys};
 }

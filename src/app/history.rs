@@ -1,0 +1,258 @@
+//! The history of an outcome in words that a person can read: what changed, who, when in life, when recorded, why.
+//!
+//! It is made from the events of the outcome and of everything that stands on it (reviews, narratives, actions,
+//! contributions), each told as far as the caller's scopes open it.
+
+use crate::app::{App, AppError, AsOf, Complete, Content, FeedEvent};
+use crate::domain::access::{Caller, Scope, allow};
+use crate::domain::action::ActionWords;
+use crate::domain::contribution::ContributionWords;
+use crate::domain::event::{Class, Facts, Kind, PartRef, Recorded};
+use crate::domain::ids::{OutcomeId, StreamId};
+use crate::domain::narrative::NarrativeWords;
+use crate::domain::outcome::OutcomeWords;
+use crate::domain::personal::{Personal, Words};
+use crate::domain::resource::Resource;
+use crate::domain::review::ReviewWords;
+use crate::projections::{KeyKind, RowKey};
+use crate::store::{EventQuery, OPEN_END, Reach, RowPath};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// The most events of one history; the feed of each stream has the rest.
+pub const HISTORY_MAX: u32 = 1_000;
+/// How much later than in life something must be recorded to be called late: microseconds (seven days).
+const LATE_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The event.
+    pub event: FeedEvent,
+    /// What changed, in words.
+    pub what: Personal<String>,
+    /// Why, in the words of whoever recorded it.
+    pub why: Option<Words>,
+    /// From whose standpoint, and who recorded it.
+    pub who: String,
+    /// Whether it was recorded more than seven days after it happened.
+    pub late: bool,
+}
+
+/// An outcome's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeHistory {
+    /// The entries, in the order of recording.
+    pub entries: Vec<HistoryEntry>,
+    /// Whether there is more than one answer may hold.
+    pub truncated: bool,
+    /// What it is complete to.
+    pub complete_to: Complete,
+}
+
+impl App {
+    /// The history of an outcome, now or as it could be told then; `None` if there is no such outcome within reach.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn outcome_history(
+        &self,
+        caller: &Caller,
+        outcome: OutcomeId,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<OutcomeHistory>, AppError> {
+        allow(caller, Scope::OutcomesRead)?;
+        let size = match self.size_as_of(as_of).await? {
+            Some(size) => size,
+            None => self.store.head().await?.size,
+        };
+        let reach = Reach::Organisation(caller.organisation.clone());
+        let (head, row) = self.store.row(&reach, outcome.into(), Some(size)).await?;
+        let Some(row) = row.filter(|row| row.kind() == Kind::Outcome) else { return Ok(None) };
+        let mut streams: Vec<StreamId> = vec![row.id];
+        if let Resource::Outcome(state) = &row.resource {
+            streams.extend(state.content.narratives.iter().map(|id| StreamId::from(*id)));
+        }
+        for path in [RowPath::Outcome(outcome), RowPath::Key(RowKey::new(KeyKind::Outcome, outcome.to_string()))] {
+            let mut query = crate::app::framework::framework_query(&caller.organisation, path, Some(size));
+            query.kind = None;
+            let (_, rows) = self.store.rows(&query).await?;
+            streams.extend(rows.into_iter().filter(|row| allow(caller, Scope::to_read(row.kind())).is_ok()).map(|row| row.id));
+        }
+        streams.sort_unstable();
+        streams.dedup();
+        let mut events: Vec<Recorded> = Vec::new();
+        for stream in streams {
+            let query =
+                EventQuery { reach: reach.clone(), stream: Some(stream), from: 0, until: size.min(OPEN_END), limit: HISTORY_MAX };
+            events.extend(self.store.events(&query).await?.1);
+        }
+        events.retain(|event| allow(caller, Scope::to_read(event.facts.kind())).is_ok());
+        events.sort_unstable_by_key(|event| event.position);
+        let truncated = events.len() > HISTORY_MAX as usize;
+        events.truncate(HISTORY_MAX as usize);
+        let entries = self.tell(events).await?;
+        Ok(Some(OutcomeHistory { entries, truncated, complete_to: Complete::to(&head, Some(size)) }))
+    }
+
+    async fn tell(&self, events: Vec<Recorded>) -> Result<Vec<HistoryEntry>, AppError> {
+        let places: Vec<PartRef> = events.iter().filter_map(|event| event.part(Class::Words)).collect();
+        let mut opened: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
+        for ((place, name), content) in self.open_parts(&places).await? {
+            opened.entry(place.position).or_default().insert(name, content);
+        }
+        let mut titles: BTreeMap<StreamId, String> = BTreeMap::new();
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            let words = opened.remove(&event.position).unwrap_or_default();
+            let told = tell_event(&event, &words, &mut titles);
+            let late = event.recorded_at.micros().saturating_sub(event.header.occurred_at.until().micros()) > LATE_MICROS;
+            let who = match told.perspective {
+                Some(perspective) => format!("{perspective}'s view, recorded by {}", event.header.client),
+                None => format!("recorded by {}", event.header.client),
+            };
+            entries.push(HistoryEntry {
+                what: Personal::new(told.what),
+                why: told.why,
+                who,
+                late,
+                event: FeedEvent { event, words: BTreeMap::new() },
+            });
+        }
+        Ok(entries)
+    }
+}
+
+struct Told {
+    what: String,
+    why: Option<Words>,
+    perspective: Option<&'static str>,
+}
+
+/// A part's words in their type; where there are none, an empty one.
+fn said<T: DeserializeOwned>(words: &BTreeMap<String, Content>) -> Option<T> {
+    match words.get("words") {
+        Some(Content::Open(bytes)) => serde_json::from_slice(bytes.expose()).ok(),
+        _ => None,
+    }
+}
+
+fn quoted(words: Option<&Words>) -> String {
+    words.map_or_else(|| "(words not available)".to_owned(), |words| format!("“{}”", words.expose()))
+}
+
+fn plain(code: &str) -> String {
+    code.replace('_', " ")
+}
+
+fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut BTreeMap<StreamId, String>) -> Told {
+    match &event.facts {
+        Facts::OutcomeIdentified(_)
+        | Facts::OutcomeReworded(_)
+        | Facts::OutcomePrioritised(_)
+        | Facts::OutcomeClosed(_)
+        | Facts::OutcomeReopened(_) => tell_outcome(event, words, titles),
+        Facts::OutcomeReviewed(_) | Facts::ReviewRevised(_) | Facts::ReviewWithdrawn(_) => tell_review(event, words),
+        Facts::NarrativeRecorded(_)
+        | Facts::NarrativeAmended(_)
+        | Facts::NarrativeWithdrawn(_)
+        | Facts::RecordResponseAdded(_) => tell_narrative(event, words),
+        Facts::ActionAgreed(_) | Facts::ActionProgressed(_) | Facts::ContributionRecorded(_) => tell_action(event, words),
+        Facts::PersonRegistered(_)
+        | Facts::PersonAmended(_)
+        | Facts::PersonIdentifierAdded(_)
+        | Facts::ConversationHeld(_)
+        | Facts::ConversationAmended(_)
+        | Facts::FrameworkPublished(_)
+        | Facts::FrameworkRetired(_) => Told { what: event.facts.name().to_owned(), why: None, perspective: None },
+    }
+}
+
+fn tell_outcome(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut BTreeMap<StreamId, String>) -> Told {
+    let words: OutcomeWords = said(words).unwrap_or_default();
+    let title = quoted(words.title.as_ref());
+    let (what, perspective) = match &event.facts {
+        Facts::OutcomeIdentified(identified) => {
+            titles.insert(event.stream, title.clone());
+            let items: Vec<String> = identified.content.framework_items.iter().map(ToString::to_string).collect();
+            let filed = if items.is_empty() { String::new() } else { format!(", filed under {}", items.join(", ")) };
+            (format!("Outcome identified: {title}{filed}"), Some(identified.identified_by.as_str()))
+        }
+        Facts::OutcomeReworded(_) => {
+            let before = titles.insert(event.stream, title.clone()).unwrap_or_else(|| "(not available)".to_owned());
+            (format!("Outcome reworded from {before} to {title}"), None)
+        }
+        Facts::OutcomePrioritised(prioritised) => {
+            (format!("Ranked {} by this perspective", prioritised.rank), Some(prioritised.perspective.as_str()))
+        }
+        Facts::OutcomeClosed(closed) => (format!("Outcome closed: {}", plain(closed.closure_reason.as_str())), None),
+        _ => ("Outcome reopened".to_owned(), None),
+    };
+    Told { what, why: words.reason, perspective }
+}
+
+fn tell_review(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
+    let words: ReviewWords = said(words).unwrap_or_default();
+    let note = words.note.as_ref().map(|note| format!(": “{}”", note.expose())).unwrap_or_default();
+    let (what, perspective) = match &event.facts {
+        Facts::OutcomeReviewed(reviewed) => {
+            let appraisal = &reviewed.appraisal;
+            let rating = appraisal.rating.as_ref().map(|rating| format!(" (rated {rating})")).unwrap_or_default();
+            (
+                format!("Reviewed ({}) as {}{rating}{note}", plain(appraisal.stage.as_str()), plain(&appraisal.status.code)),
+                Some(reviewed.perspective.as_str()),
+            )
+        }
+        Facts::ReviewRevised(revised) => {
+            (format!("Review of {} revised to {}{note}", revised.reviewed_at, plain(&revised.appraisal.status.code)), None)
+        }
+        _ => ("Review withdrawn: entered in error".to_owned(), None),
+    };
+    Told { what, why: words.reason, perspective }
+}
+
+fn tell_narrative(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
+    let words: NarrativeWords = said(words).unwrap_or_default();
+    let text = quoted(words.text.as_ref());
+    let (what, perspective) = match &event.facts {
+        Facts::NarrativeRecorded(recorded) => (format!("Narrative recorded: {text}"), Some(recorded.perspective.as_str())),
+        Facts::NarrativeAmended(_) => (format!("Narrative amended, now: {text}"), None),
+        Facts::RecordResponseAdded(added) => {
+            let text = words.text.as_ref().map(|text| format!(": “{}”", text.expose())).unwrap_or_default();
+            let stance = match added.stance {
+                crate::domain::words::Stance::Agrees => "Agrees with the narrative",
+                crate::domain::words::Stance::Disagrees => "Disagrees with the narrative",
+                crate::domain::words::Stance::Adds => "Adds to the narrative",
+            };
+            (format!("{stance}{text}"), Some(added.perspective.as_str()))
+        }
+        _ => ("Narrative withdrawn: entered in error".to_owned(), None),
+    };
+    Told { what, why: words.reason, perspective }
+}
+
+fn tell_action(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
+    match &event.facts {
+        Facts::ActionAgreed(agreed) => {
+            let words: ActionWords = said(words).unwrap_or_default();
+            let due = agreed.due.map(|due| format!(", by {due}")).unwrap_or_default();
+            let what = format!("Action agreed, taken by the {}{due}: {}", agreed.taken_by.as_str(), quoted(words.description.as_ref()));
+            Told { what, why: None, perspective: None }
+        }
+        Facts::ActionProgressed(progressed) => {
+            let words: ActionWords = said(words).unwrap_or_default();
+            let note = words.note.as_ref().map(|note| format!(": “{}”", note.expose())).unwrap_or_default();
+            Told { what: format!("Action {}{note}", progressed.status.as_str()), why: None, perspective: None }
+        }
+        Facts::ContributionRecorded(recorded) => {
+            let words: Option<ContributionWords> = said(words);
+            let description = quoted(words.as_ref().map(|words| &words.description));
+            Told {
+                what: format!("Contribution of the {}: {description}", recorded.contributor.as_str()),
+                why: None,
+                perspective: Some(recorded.perspective.as_str()),
+            }
+        }
+        facts => Told { what: facts.name().to_owned(), why: None, perspective: None },
+    }
+}
