@@ -26,6 +26,7 @@ pub struct Cast {
     pub others: Vec<Perspective>,
     /// The practitioner's name.
     pub worker: String,
+    carer: String,
     relative: &'static str,
     relative_name: &'static str,
     relative_family_name: &'static str,
@@ -47,11 +48,13 @@ impl Cast {
         };
         let (pet, pet_names) = PETS[chance.below(PETS.len() as u64) as usize];
         let (worker_given, worker_family) = acquaintance(chance);
+        let (carer_given, carer_family) = acquaintance(chance);
         let (relative_name, other_family) = acquaintance(chance);
         let relative_family_name = if chance.percent(60) { identity.family_name } else { other_family };
         Self {
             others: others(life, chance),
             worker: format!("{worker_given} {worker_family}-Practitioner"),
+            carer: format!("{carer_given} {carer_family}"),
             relative: chance.pick(relatives),
             relative_name,
             relative_family_name,
@@ -69,9 +72,8 @@ impl Cast {
         match party {
             PartyKind::Person => Some(self.identity.full_name()),
             PartyKind::Practitioner => Some(self.worker.clone()),
-            PartyKind::Carer | PartyKind::Family => {
-                Some(format!("{} {}", self.relative_name, self.relative_family_name))
-            }
+            PartyKind::Family => Some(format!("{} {}", self.relative_name, self.relative_family_name)),
+            PartyKind::Carer => Some(self.carer.clone()),
             PartyKind::Advocate | PartyKind::Community | PartyKind::Service => None,
         }
     }

@@ -212,8 +212,8 @@ pub const REWORDED: &[&str] = &[
 /// Why a narrative was amended.
 pub const AMENDED: &[&str] = &[
     "{name} asked for one sentence to be added.",
-    "A name was spelt wrongly.",
-    "The tense of a sentence was wrong and changed its meaning.",
+    "Something was missing when it was read back.",
+    "I had left out what was said at the door.",
 ];
 /// The sentence that an amendment adds.
 pub const ADDED: &[&str] = &[

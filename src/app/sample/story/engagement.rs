@@ -122,8 +122,12 @@ impl Story {
             told.participants.push((PartyKind::Community, None));
             "Somebody from the club was there too and had been left out."
         } else {
-            told.mode = ConversationMode::InPerson;
-            "It was held face to face."
+            let (mode, reason) = match told.mode {
+                ConversationMode::InPerson => (ConversationMode::Telephone, "It was a telephone call."),
+                _ => (ConversationMode::InPerson, "It was held face to face."),
+            };
+            told.mode = mode;
+            reason
         };
         let amended_at = self.date(conversation.day + 5);
         let body = told.onto(self.about(amended_at).with("held_at", held_at.to_string())).with("reason", reason);
