@@ -5,7 +5,10 @@
 //! verbs that join them (`app`), and the edges (`api`, `cli`).
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod ledger;
 pub mod projections;

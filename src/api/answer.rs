@@ -77,7 +77,8 @@ pub async fn record<B: Body>(
     Ok(call.state.app.record(&call.caller, recording, key).await?)
 }
 
-fn created(receipt: Receipt, location: &str) -> HttpResponse {
+/// The answer to a recording.
+pub fn created(receipt: Receipt, location: &str) -> HttpResponse {
     HttpResponse::Created()
         .insert_header((LOCATION, location))
         .insert_header((ETAG, entity_tag(receipt.version)))

@@ -2,11 +2,13 @@
 
 use crate::api::problem::{Problem, Type};
 use crate::api::state::ApiState;
-use crate::app::words::Caller;
+use crate::app::AppError;
+use crate::app::words::{Caller, NotAllowed, Scope};
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -148,5 +150,50 @@ pub fn check_idempotency_key(key: &str) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::new(Type::InvalidHeader).detail("an idempotency key has 1 to 200 printable ASCII characters"))
+    }
+}
+
+impl Call {
+    /// Checks that the token has a scope, before anything of the request is looked at.
+    ///
+    /// # Errors
+    /// [`Type::InsufficientScope`].
+    pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
+        if self.caller.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(AppError::from(NotAllowed { needed: scope }).into())
+    }
+}
+
+/// Path segments, as text: what they mean is the handler's to say.
+pub type Path<T> = actix_web::web::Path<T>;
+
+/// Query parameters, strict: an unknown one is refused.
+pub struct Query<T>(T);
+
+impl<T> std::ops::Deref for Query<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parsed = actix_web::web::Query::<T>::from_query(request.query_string());
+        std::future::ready(parsed.map(|query| Self(query.into_inner())).map_err(|error| {
+            // The message may repeat what was sent, so only a field's name is let through.
+            let text = error.to_string();
+            let detail = match text.split('`').nth(1) {
+                Some(name) if text.contains("unknown field") => format!("there is no parameter {name:?} here"),
+                Some(name) if text.contains("duplicate field") => format!("{name} is given twice"),
+                _ => "the parameters cannot be read".to_owned(),
+            };
+            Problem::new(Type::InvalidQuery).detail(detail)
+        }))
     }
 }

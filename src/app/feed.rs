@@ -123,3 +123,15 @@ impl Content {
         }
     }
 }
+
+impl App {
+    /// Whether a recording exists within the caller's reach.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn exists(&self, caller: &Caller, stream: StreamId) -> Result<bool, AppError> {
+        allow(caller, Scope::EventsRead)?;
+        let (_, row) = self.store.row(&Reach::Organisation(caller.organisation.clone()), stream, None).await?;
+        Ok(row.is_some())
+    }
+}

@@ -5,6 +5,12 @@ use crate::domain::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
+/// An id for a request: random, so that it says nothing.
+#[must_use]
+pub fn new_request_id() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 /// Makes identifiers.
 pub trait IdSource: Send + Sync + 'static {
     /// A stream's id: UUID v4, which says nothing.

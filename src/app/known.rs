@@ -67,6 +67,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Memory<K, V> {
         }
         halves.young.insert(key, (now, value));
     }
+    /// Forgets everything at once.
+    pub fn clear(&self) {
+        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.young.clear();
+        halves.old.clear();
+    }
     /// Forgets a key at once.
     pub fn forget(&self, key: &K) {
         let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);

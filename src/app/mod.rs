@@ -4,6 +4,7 @@
 //! (`domain::resource`), seals (`prepare`), and hands one event to the writer (`store::writer`), which answers when it
 //! is durable and its row can be read.
 
+pub mod auth;
 mod batch;
 pub mod clock;
 pub mod error;
@@ -12,12 +13,14 @@ mod framework;
 mod history;
 pub mod ids;
 mod known;
+pub mod open;
 mod prepare;
 mod reading;
 mod rebuild;
 mod record;
 mod refold;
 mod replay;
+pub mod sample;
 mod seen;
 
 pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
@@ -26,7 +29,7 @@ pub use error::{AppError, Stale};
 pub use feed::{FeedEvent, FeedQuery, FeedPage};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 pub use history::{HistoryEntry, OutcomeHistory};
-pub use ids::{IdSource, RandomIds, SeededIds};
+pub use ids::{IdSource, RandomIds, SeededIds, new_request_id};
 pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
@@ -81,6 +84,19 @@ impl App {
     #[must_use]
     pub const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// Fresh random bytes, for the edges' tokens.
+    #[must_use]
+    pub fn fresh_bytes(&self) -> [u8; 16] {
+        let salt = self.vault.fresh_salt();
+        std::array::from_fn(|at| salt.get(at).copied().unwrap_or_default())
+    }
+
+    /// Fresh random bytes, for a key file.
+    #[must_use]
+    pub fn fresh_key(&self) -> [u8; 32] {
+        self.vault.fresh_salt()
     }
 
     /// A digest under the deployment's key, for what the edges must recognise again (cursors).

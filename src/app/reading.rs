@@ -365,3 +365,14 @@ fn path_of(kind: Kind, listing: &Listing) -> Result<RowPath, AppError> {
         RowPath::All
     })
 }
+
+impl App {
+    /// The stream of a framework version that the caller's organisation owns.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn own_framework(&self, caller: &Caller, reference: &FrameworkRef) -> Result<Option<StreamId>, AppError> {
+        allow(caller, Scope::FrameworksWrite)?;
+        Ok(self.framework_row(&caller.organisation, reference, None).await?.map(|row| row.id))
+    }
+}

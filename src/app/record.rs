@@ -171,8 +171,10 @@ impl App {
     }
 
     fn remember_change(&self, recording: &Recording, stream: StreamId) {
-        if matches!(recording.command, Command::Person(_)) {
-            self.known.births.forget(&stream.into());
+        match recording.command {
+            Command::Person(_) => self.known.births.forget(&stream.into()),
+            Command::Framework(_) => self.known.frameworks.clear(),
+            _ => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! Unknown fields are rejected. A body says whose standpoint and whose record; who calls is never in a body.
 
 pub mod actions;
+pub mod batch;
 pub mod contributions;
 pub mod conversations;
 pub mod frameworks;

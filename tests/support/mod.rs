@@ -1,0 +1,273 @@
+//! A service for a test: started as in production, on a port of its own, with a fixed clock and seeded ids, on either store.
+
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use cairn::app::words::{OrganisationCode, Scope};
+use cairn::app::{Clock, FixedClock, SeededIds};
+use cairn::app::auth::DevelopmentIssuer;
+use cairn::cli::service::{Service, Sources};
+use cairn::config::{Flags, Settings};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::Once;
+use tempfile::TempDir;
+
+/// The stores that a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded store.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The stores of this run: `CAIRN_TEST_STORES` is the explicit opt-out of PostgreSQL; otherwise both must be there.
+pub fn backends() -> Vec<Backend> {
+    match std::env::var("CAIRN_TEST_STORES").as_deref() {
+        Ok("sqlite") => vec![Backend::Sqlite],
+        _ => vec![Backend::Sqlite, Backend::Postgres],
+    }
+}
+
+fn install_providers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    });
+}
+
+/// A running service.
+pub struct TestService {
+    pub service: Option<Service>,
+    pub folder: TempDir,
+    pub clock: Arc<FixedClock>,
+    pub settings: Settings,
+    pub base: String,
+    pub http: reqwest::Client,
+}
+
+/// The instant at which every test begins.
+pub const NOW: &str = "2026-11-24T12:00:00Z";
+
+impl TestService {
+    /// Starts on a fresh store.
+    pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, "").await
+    }
+
+    /// Starts on a fresh store with more lines of configuration.
+    pub async fn start_with(backend: Backend, configuration: &str) -> Self {
+        install_providers();
+        let folder = tempfile::tempdir().unwrap();
+        let (database, keys) = match backend {
+            Backend::Sqlite => (format!("sqlite:{}/cairn.db", folder.path().display()), format!("sqlite:{}/keys/keys.db", folder.path().display())),
+            Backend::Postgres => postgres::fresh().await,
+        };
+        let file = folder.path().join("cairn.toml");
+        std::fs::write(
+            &file,
+            format!(
+                "data_dir = \"{}\"\ndatabase_url = \"{database}\"\nkeys_url = \"{keys}\"\nlisten = \"127.0.0.1:0\"\nworkers = 2\n{configuration}\n",
+                folder.path().display()
+            ),
+        )
+        .unwrap();
+        let sources = cairn::config::Sources { file: Some(file), flags: Flags::default(), environment: Vec::new(), is_terminal: false };
+        let settings = Settings::load(&sources).unwrap();
+        let clock = Arc::new(FixedClock::at(NOW.parse().unwrap()));
+        let mut started =
+            Self { service: None, folder, clock, settings, base: String::new(), http: reqwest::Client::new() };
+        started.restart().await;
+        started
+    }
+
+    /// Starts the service (again) on the same store.
+    pub async fn restart(&mut self) {
+        if let Some(service) = self.service.take() {
+            service.stop().await;
+        }
+        let ids = Arc::new(SeededIds::new(u64::try_from(self.clock.now().micros()).unwrap()));
+        let sources = Sources { clock: self.clock.clone(), ids };
+        let service = Service::start(&self.settings, &sources, None).await.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+        self.base = service.public_url.clone();
+        self.service = Some(service);
+    }
+
+    /// A token for an organisation with some scopes.
+    pub fn token(&self, organisation: &str, scopes: &[Scope]) -> String {
+        let issuer = DevelopmentIssuer::open_or_create(self.folder.path(), &[7; 32]).unwrap();
+        let organisation: OrganisationCode = organisation.parse().unwrap();
+        let scopes = scopes.iter().copied().collect();
+        issuer.mint(&organisation, &scopes, 3_600, self.clock.now(), &rand::random()).unwrap().to_string()
+    }
+
+    /// A caller of an organisation with every scope.
+    pub fn caller(&self, organisation: &str) -> Client {
+        self.caller_with(organisation, Scope::ALL)
+    }
+
+    /// A caller with some scopes.
+    pub fn caller_with(&self, organisation: &str, scopes: &[Scope]) -> Client {
+        Client { base: self.base.clone(), http: self.http.clone(), token: Some(self.token(organisation, scopes)), keys: Arc::default() }
+    }
+}
+
+/// Somebody who calls.
+#[derive(Clone)]
+pub struct Client {
+    pub base: String,
+    pub http: reqwest::Client,
+    pub token: Option<String>,
+    keys: Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    /// Expects a status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+    /// Expects a problem of a type.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, slug: &str) -> Self {
+        assert_eq!((self.status, self.body["type"].as_str()), (status, Some(format!("/problems/{slug}").as_str())), "{}", self.text);
+        self
+    }
+    /// The id of a recording.
+    #[track_caller]
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().unwrap_or_else(|| panic!("no id in {}", self.text)).to_owned()
+    }
+    /// The position of a recording.
+    #[track_caller]
+    pub fn position(&self) -> u64 {
+        self.body["position"].as_u64().unwrap_or_else(|| panic!("no position in {}", self.text))
+    }
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl Client {
+    /// Sends a request with headers and an optional JSON body.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Self::read(request.send().await.unwrap()).await
+    }
+
+    /// Reads an answer.
+    pub async fn read(response: reqwest::Response) -> Answer {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, body, text }
+    }
+
+    /// Reads a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Records a body under a fresh idempotency key.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        let key = self.fresh_key();
+        self.send(Method::POST, path, &[("Idempotency-Key", &key)], Some(body)).await
+    }
+
+    /// Changes a recording that was seen at a version.
+    pub async fn change(&self, path: &str, version: u64, body: &Value) -> Answer {
+        let key = self.fresh_key();
+        let tag = format!("\"{version}\"");
+        self.send(Method::POST, path, &[("Idempotency-Key", &key), ("If-Match", &tag)], Some(body)).await
+    }
+
+    /// A key that was not used before.
+    pub fn fresh_key(&self) -> String {
+        format!("test-{}", self.keys.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+    }
+
+    /// Registers a person.
+    pub async fn person(&self) -> String {
+        self.post("/v1/people", &json!({"occurred_at": "2026-01-05", "name": "Morgan Sample", "birth_date": "1951-03-14"}))
+            .await
+            .expect(201)
+            .id()
+    }
+
+    /// Identifies an outcome of a person.
+    pub async fn outcome(&self, person: &str) -> String {
+        let body = json!({
+            "occurred_at": "2026-02-01", "person": person, "identified_by": "person", "outcome_type": "quality_of_life",
+            "direction": "change", "title": "Walk the dog with my friends again",
+            "framework_items": ["talking-points-people@1#seeing-people"]
+        });
+        self.post("/v1/outcomes", &body).await.expect(201).id()
+    }
+
+    /// Records a review of an outcome.
+    pub async fn review(&self, person: &str, outcome: &str, perspective: &str, status: &str) -> Answer {
+        let body = json!({
+            "occurred_at": "2026-05-10", "person": person, "outcome": outcome, "perspective": perspective,
+            "author": "practitioner", "status": format!("review-status@1#{status}"), "note": "We talked about it"
+        });
+        self.post("/v1/reviews", &body).await
+    }
+
+    /// Sends a batch and reads its answers.
+    pub async fn batch(&self, mode: &str, lines: &[Value]) -> Vec<Value> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let response = self
+            .http
+            .post(format!("{}/v1/batches?mode={mode}", self.base))
+            .bearer_auth(self.token.as_deref().unwrap_or_default())
+            .header("Content-Type", "application/x-ndjson")
+            .body(text)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.text().await.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// Databases on the cluster that `tests/run` starts.
+pub mod postgres {
+    use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+    /// Two fresh databases, migrated: for events and for keys.
+    pub async fn fresh() -> (String, String) {
+        let admin = std::env::var("CAIRN_TEST_POSTGRES_URL")
+            .expect("CAIRN_TEST_POSTGRES_URL is not set: run tests/run, or opt out with CAIRN_TEST_STORES=sqlite");
+        let name = format!("cairn_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&admin).await.unwrap();
+        let base = admin.rsplit_once('/').unwrap().0.to_owned();
+        for database in [name.clone(), format!("{name}_keys")] {
+            sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await.unwrap();
+        }
+        let url = format!("{base}/{name}");
+        cairn::app::open::migrate(&url, None).await.unwrap();
+        (url, format!("{base}/{name}_keys"))
+    }
+}
