@@ -1,6 +1,7 @@
 //! Opening the database and the key store together, so that neither is ever used without the other.
 
 use crate::app::AppError;
+use crate::store::postgres::PgStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::vault::{MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file};
@@ -64,7 +65,7 @@ pub struct Opened {
 pub async fn open(settings: Settings) -> Result<Opened, AppError> {
     let store: Arc<dyn Store> = match &settings.database {
         Database::Sqlite { path, create } => Arc::new(SqliteStore::open(path, *create, settings.connections).await?),
-        Database::Postgres { url } => return Err(AppError::from(StoreError::NotReady { problem: url.clone(), remedy: String::new() })),
+        Database::Postgres { url } => Arc::new(PgStore::open(url, settings.connections).await?),
     };
     // Where the log holds events, a new key store would open nothing of them: a missing one is an error, never made.
     let create = settings.create && store.head().await?.size == 0;
@@ -106,6 +107,5 @@ pub async fn open(settings: Settings) -> Result<Opened, AppError> {
 /// # Errors
 /// [`AppError::Store`].
 pub async fn migrate(url: &str, service_role: Option<&str>) -> Result<(), AppError> {
-    let _ = (url, service_role);
-    Ok(())
+    Ok(crate::store::postgres::migrate(url, service_role).await?)
 }

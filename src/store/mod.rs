@@ -8,7 +8,7 @@ pub mod client;
 //mod contract_test;
 pub mod error;
 pub mod plan;
-//pub mod postgres;
+pub mod postgres;
 pub mod query;
 pub mod sqlite;
 mod stored;

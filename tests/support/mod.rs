@@ -69,7 +69,7 @@ impl TestService {
         std::fs::write(
             &file,
             format!(
-                "data_dir = \"{}\"\ndatabase_url = \"{database}\"\nkeys_url = \"{keys}\"\nlisten = \"127.0.0.1:0\"\nworkers = 2\n{configuration}\n",
+                "data_dir = \"{}\"\ndatabase_url = \"{database}\"\nkeys_url = \"{keys}\"\nlisten = \"127.0.0.1:0\"\nworkers = 2\ncreate = true\n{configuration}\n",
                 folder.path().display()
             ),
         )

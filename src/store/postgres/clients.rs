@@ -1,0 +1,64 @@
+//! The registry of clients and the assertions they have used.
+
+use crate::domain::time::Timestamp;
+use crate::store::postgres::PgStore;
+use crate::store::{Client, StoreError};
+
+const PUT: &str = "INSERT INTO client (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body";
+const GET: &str = "SELECT body FROM client WHERE id = $1";
+const ALL: &str = "SELECT body FROM client ORDER BY id";
+const FORGET: &str = "DELETE FROM used_assertion WHERE expires_at < $1";
+const USE: &str = "INSERT INTO used_assertion (client, jti_digest, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+
+fn read(body: &str) -> Result<Client, StoreError> {
+    serde_json::from_str(body)
+        .map_err(|error| StoreError::Corrupt { position: 0, detail: format!("a registered client cannot be read: {error}") })
+}
+
+impl PgStore {
+    pub(super) async fn write_client(&self, client: &Client) -> Result<(), StoreError> {
+        let body = serde_json::to_string(client)
+            .map_err(|error| StoreError::Corrupt { position: 0, detail: format!("a client cannot be written: {error}") })?;
+        sqlx::query(PUT)
+            .bind(&client.id)
+            .bind(body)
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::during("write a client"))?;
+        Ok(())
+    }
+
+    pub(super) async fn read_client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar(GET)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::during("read a client"))?;
+        body.map(|body| read(&body)).transpose()
+    }
+
+    pub(super) async fn read_clients(&self) -> Result<Vec<Client>, StoreError> {
+        let bodies: Vec<String> =
+            sqlx::query_scalar(ALL).fetch_all(&self.pool).await.map_err(StoreError::during("read clients"))?;
+        bodies.iter().map(|body| read(body)).collect()
+    }
+
+    pub(super) async fn write_assertion(
+        &self,
+        client: &str,
+        jti_digest: &[u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let failed = StoreError::during("remember an assertion");
+        sqlx::query(FORGET).bind(now.micros()).execute(&self.pool).await.map_err(&failed)?;
+        let used = sqlx::query(USE)
+            .bind(client)
+            .bind(jti_digest.as_slice())
+            .bind(expires_at.micros())
+            .execute(&self.pool)
+            .await
+            .map_err(&failed)?;
+        Ok(used.rows_affected() == 1)
+    }
+}

@@ -1,0 +1,302 @@
+//! Reads: rows as they stand or stood, parts, events. Nothing is read beyond the head that the answer names.
+
+use crate::domain::event::{Class, PartRef, Recorded};
+use crate::domain::ids::{EventId, StreamId};
+use crate::domain::time::Timestamp;
+use crate::projections::Row;
+use crate::store::postgres::PgStore;
+use crate::store::postgres::append::{full_head, generation_of, is_lost, row_at, row_of};
+use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, to_position};
+use crate::store::{EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart};
+use sqlx::Row as _;
+use sqlx::postgres::{PgPool, PgRow};
+use std::future::Future;
+use uuid::Uuid;
+
+const HEAD: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1";
+const ROW: &str = "SELECT h.size, h.recorded_at, h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
+    FROM log_head AS h LEFT JOIN row_version AS r ON r.id = $1 AND r.generation = h.generation \
+        AND r.from_position < LEAST($2::bigint, h.size) AND r.to_position >= LEAST($2::bigint, h.size) \
+        AND ($3::text IS NULL OR r.organisation = $3)";
+const ROWS_BY_ID: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
+    WHERE id = ANY($1) AND generation = (SELECT generation FROM log_head) AND to_position = 9223372036854775807 \
+        AND ($2::text IS NULL OR organisation = $2)";
+const SIZE_AT: &str = "SELECT COALESCE(MAX(position) + 1, 0) FROM event WHERE recorded_at = \
+    (SELECT MAX(recorded_at) FROM event WHERE recorded_at <= $1)";
+
+macro_rules! list_of_rows {
+    ($from:literal, $path:literal) => {
+        concat!(
+            "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ", $from, " WHERE ", $path,
+            " AND r.generation = (SELECT generation FROM log_head) AND r.organisation = $2 AND r.from_position >= $3 \
+             AND r.from_position < $4 AND r.to_position >= $4 AND ($5::text IS NULL OR r.status = $5) \
+             AND ($6::text IS NULL OR r.perspective = $6) AND ($7::bigint IS NULL OR r.occurred_until > $7) \
+             AND ($8::bigint IS NULL OR r.occurred_from < $8) AND ($9::bigint IS NULL OR r.changed_at >= $9) \
+             AND ($10::bigint IS NULL OR r.changed_at < $10) AND ($12::text IS NULL OR r.kind = $12) \
+             ORDER BY r.from_position LIMIT $11"
+        )
+    };
+}
+const ROWS_OF_KIND: &str = list_of_rows!("row_version AS r", "r.kind = $1::text");
+const ROWS_OF_ORGANISATION: &str = list_of_rows!("row_version AS r", "$1::text IS NULL");
+const ROWS_OF_PERSON: &str = list_of_rows!("row_version AS r", "r.person = $1::uuid");
+const ROWS_OF_OUTCOME: &str = list_of_rows!("row_version AS r", "r.outcome = $1::uuid");
+const ROWS_OF_KEY: &str = list_of_rows!(
+    "row_key AS k JOIN row_version AS r ON r.id = k.id AND r.generation = k.generation AND r.from_position = k.from_position",
+    "k.organisation = $2 AND k.kind = $13 AND k.value = $1 AND k.generation = (SELECT generation FROM log_head) \
+     AND k.from_position >= $3"
+);
+
+const PARTS: &str = "SELECT p.position, e.event_id, e.stream, e.version, p.name, p.class, p.key_id, p.bytes, p.salt \
+    FROM unnest($1::bigint[], $2::text[]) AS wanted (position, class) \
+    JOIN part AS p ON p.part_id >= wanted.position * 16 AND p.part_id < wanted.position * 16 + 16 AND p.class = wanted.class \
+    JOIN event AS e ON e.position = p.position";
+
+macro_rules! list_of_events {
+    ($condition:literal) => {
+        concat!(
+            "SELECT position, event_id, stream, version, organisation, recorded_at, name, schema_version FROM event WHERE ",
+            $condition,
+            " AND position >= $1 AND position < $2 ORDER BY position LIMIT $3"
+        )
+    };
+}
+const EVENTS: &str = list_of_events!("$4::uuid IS NULL AND $5::text IS NULL");
+const EVENTS_OF_ORGANISATION: &str = list_of_events!("organisation = $5 AND $4::uuid IS NULL");
+const EVENTS_OF_STREAM: &str = list_of_events!("stream = $4 AND ($5::text IS NULL OR organisation = $5)");
+const PARTS_BETWEEN: &str = "SELECT position, class, CASE WHEN key_id IS NULL THEN bytes ELSE ''::bytea END FROM part \
+    WHERE part_id >= $1 AND part_id < $2 ORDER BY part_id";
+const PARTS_OF_POSITIONS: &str = "SELECT p.position, p.class, CASE WHEN p.key_id IS NULL THEN p.bytes ELSE ''::bytea END \
+    FROM unnest($1::bigint[]) AS wanted (position) \
+    JOIN part AS p ON p.part_id >= wanted.position * 16 AND p.part_id < wanted.position * 16 + 16 ORDER BY p.part_id";
+const LEAVES: &str = "SELECT leaf FROM event WHERE position >= $1 ORDER BY position LIMIT $2";
+
+fn organisation_of(reach: &Reach) -> Option<&str> {
+    match reach {
+        Reach::Organisation(code) => Some(code.as_str()),
+        Reach::Operator => None,
+    }
+}
+
+/// Runs a read once more where its pooled connection turned out to be dead: reads may be repeated.
+pub(super) async fn again<T, F, Reading>(pool: &PgPool, read: F) -> Result<T, sqlx::Error>
+where
+    F: Fn(PgPool) -> Reading,
+    Reading: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut left = pool.size().saturating_add(1);
+    loop {
+        match read(pool.clone()).await {
+            Err(error) if is_lost(&error) && left > 0 => left -= 1,
+            answer => return answer,
+        }
+    }
+}
+
+impl PgStore {
+    pub(super) async fn read_head(&self) -> Result<Head, StoreError> {
+        let row = again(&self.pool, async |pool| sqlx::query(HEAD).fetch_one(&pool).await)
+            .await
+            .map_err(StoreError::during("read the head"))?;
+        full_head(&row)
+    }
+
+    pub(super) async fn read_size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
+        let size: i64 = again(&self.pool, async |pool| sqlx::query_scalar(SIZE_AT).bind(instant.micros()).fetch_one(&pool).await)
+            .await
+            .map_err(StoreError::during("find an instant"))?;
+        to_position(size)
+    }
+
+    pub(super) async fn read_row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
+        let failed = StoreError::during("read a row");
+        let columns = again(&self.pool, async |pool| {
+            sqlx::query(ROW)
+                .bind(id.0)
+                .bind(as_of.map_or(i64::MAX, from_position))
+                .bind(organisation_of(reach))
+                .fetch_one(&pool)
+                .await
+        })
+        .await
+        .map_err(&failed)?;
+        let head = head_of(&columns)?;
+        let found: Option<Uuid> = columns.try_get(3).map_err(&failed)?;
+        let row = found.map(|_| row_at(&columns, 3)).transpose()?;
+        Ok((head, row))
+    }
+
+    pub(super) async fn read_rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = again(&self.pool, async |pool| {
+            sqlx::query(ROWS_BY_ID).bind(&wanted).bind(organisation_of(reach)).fetch_all(&pool).await
+        })
+        .await
+        .map_err(StoreError::during("read rows"))?;
+        rows.iter().map(row_of).collect()
+    }
+
+    pub(super) async fn read_rows(&self, query: &RowQuery) -> Result<(Head, Vec<Row>), StoreError> {
+        let head = self.read_head().await?;
+        let as_of = query.as_of.unwrap_or(head.size).min(head.size);
+        let rows = again(&self.pool, async |pool| fetch_rows(&pool, query, as_of).await)
+            .await
+            .map_err(StoreError::during("list rows"))?;
+        Ok((Head { frontier: None, ..head }, rows.iter().map(row_of).collect::<Result<_, _>>()?))
+    }
+
+    pub(super) async fn read_parts(&self, places: &[PartRef]) -> Result<Vec<StoredPart>, StoreError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let positions: Vec<i64> = places.iter().map(|place| from_position(place.position)).collect();
+        let classes: Vec<&str> = places.iter().map(|place| place.class.as_str()).collect();
+        let rows =
+            again(&self.pool, async |pool| sqlx::query(PARTS).bind(&positions).bind(&classes).fetch_all(&pool).await)
+                .await
+                .map_err(StoreError::during("read parts"))?;
+        rows.iter().map(part_of).collect()
+    }
+
+    pub(super) async fn read_events(&self, query: &EventQuery) -> Result<(Head, Vec<Recorded>), StoreError> {
+        let failed = StoreError::during("read events");
+        let head = self.read_head().await?;
+        let until = query.until.min(head.size);
+        let organisation = organisation_of(&query.reach);
+        let sql = match (&query.stream, organisation) {
+            (Some(_), _) => EVENTS_OF_STREAM,
+            (None, Some(_)) => EVENTS_OF_ORGANISATION,
+            (None, None) => EVENTS,
+        };
+        let rows = again(&self.pool, async |pool| {
+            sqlx::query(sql)
+                .bind(from_position(query.from))
+                .bind(from_position(until))
+                .bind(i64::from(query.limit))
+                .bind(query.stream.map(|stream| stream.0))
+                .bind(organisation)
+                .fetch_all(&pool)
+                .await
+        })
+        .await
+        .map_err(&failed)?;
+        let envelopes: Vec<EventColumns> = rows.iter().map(envelope_of).collect::<Result<_, _>>()?;
+        let head = Head { frontier: None, ..head };
+        let (Some(first), Some(last)) = (envelopes.first(), envelopes.last()) else {
+            return Ok((head, Vec::new()));
+        };
+        let (first, last) = (first.position, last.position);
+        let together = i64::try_from(envelopes.len()).is_ok_and(|count| count == last - first + 1);
+        let ordinals = i64::try_from(PARTS_PER_EVENT).unwrap_or(16);
+        let positions: Vec<i64> = envelopes.iter().map(|envelope| envelope.position).collect();
+        let rows = again(&self.pool, async |pool| {
+            if together {
+                sqlx::query(PARTS_BETWEEN).bind(first * ordinals).bind((last + 1) * ordinals).fetch_all(&pool).await
+            } else {
+                sqlx::query(PARTS_OF_POSITIONS).bind(&positions).fetch_all(&pool).await
+            }
+        })
+        .await
+        .map_err(&failed)?;
+        let parts = rows
+            .iter()
+            .map(|row| {
+                Ok(PartColumns {
+                    position: row.try_get(0).map_err(&failed)?,
+                    class: row.try_get(1).map_err(&failed)?,
+                    bytes: row.try_get(2).map_err(&failed)?,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok((head, events_from(envelopes, parts)?))
+    }
+
+    pub(super) async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        again(&self.pool, async |pool| {
+            sqlx::query_scalar(LEAVES).bind(from_position(from)).bind(i64::from(limit)).fetch_all(&pool).await
+        })
+        .await
+        .map_err(StoreError::during("read leaves"))
+    }
+}
+
+async fn fetch_rows(pool: &PgPool, query: &RowQuery, as_of: u64) -> Result<Vec<PgRow>, sqlx::Error> {
+    let sql = match (&query.path, query.kind) {
+        (RowPath::All, Some(_)) => ROWS_OF_KIND,
+        (RowPath::All, None) => ROWS_OF_ORGANISATION,
+        (RowPath::Person(_), _) => ROWS_OF_PERSON,
+        (RowPath::Outcome(_), _) => ROWS_OF_OUTCOME,
+        (RowPath::Key(_), _) => ROWS_OF_KEY,
+    };
+    let kind = query.kind.map(crate::domain::event::Kind::as_str);
+    let select = sqlx::query(sql);
+    let select = match &query.path {
+        RowPath::All => select.bind(kind),
+        RowPath::Person(person) => select.bind(person.0),
+        RowPath::Outcome(outcome) => select.bind(outcome.0),
+        RowPath::Key(key) => select.bind(key.value.as_str()),
+    };
+    let select = select
+        .bind(query.organisation.as_str())
+        .bind(from_position(query.from_position))
+        .bind(from_position(as_of))
+        .bind(query.status.as_deref())
+        .bind(query.perspective.as_deref())
+        .bind(query.occurred_from.map(Timestamp::micros))
+        .bind(query.occurred_until.map(Timestamp::micros))
+        .bind(query.recorded_from.map(Timestamp::micros))
+        .bind(query.recorded_until.map(Timestamp::micros))
+        .bind(i64::from(query.limit))
+        .bind(kind);
+    let select = match &query.path {
+        RowPath::Key(key) => select.bind(key.kind.as_str()),
+        _ => select,
+    };
+    select.fetch_all(pool).await
+}
+
+fn head_of(columns: &PgRow) -> Result<Head, StoreError> {
+    let failed = StoreError::during("read the head");
+    Ok(Head {
+        size: to_position(columns.try_get(0).map_err(&failed)?)?,
+        recorded_at: Timestamp::from_micros(columns.try_get(1).map_err(&failed)?),
+        generation: generation_of(columns.try_get(2).map_err(&failed)?)?,
+        frontier: None,
+    })
+}
+
+fn envelope_of(columns: &PgRow) -> Result<EventColumns, StoreError> {
+    let failed = StoreError::during("read an event");
+    Ok(EventColumns {
+        position: columns.try_get(0).map_err(&failed)?,
+        event: columns.try_get(1).map_err(&failed)?,
+        stream: columns.try_get(2).map_err(&failed)?,
+        version: columns.try_get(3).map_err(&failed)?,
+        organisation: columns.try_get(4).map_err(&failed)?,
+        recorded_at: columns.try_get(5).map_err(&failed)?,
+        name: columns.try_get(6).map_err(&failed)?,
+        schema: i64::from(columns.try_get::<i32, _>(7).map_err(&failed)?),
+    })
+}
+
+fn part_of(columns: &PgRow) -> Result<StoredPart, StoreError> {
+    let failed = StoreError::during("read a part");
+    let position = to_position(columns.try_get(0).map_err(&failed)?)?;
+    let class: &str = columns.try_get(5).map_err(&failed)?;
+    let salt: Option<&[u8]> = columns.try_get(8).map_err(&failed)?;
+    Ok(StoredPart {
+        position,
+        event: EventId(columns.try_get(1).map_err(&failed)?),
+        stream: StreamId(columns.try_get(2).map_err(&failed)?),
+        version: to_position(columns.try_get(3).map_err(&failed)?)?,
+        name: columns.try_get(4).map_err(&failed)?,
+        class: Class::from_stored(class)
+            .ok_or_else(|| StoreError::Corrupt { position, detail: "a part is of no known class".to_owned() })?,
+        key: columns.try_get(6).map_err(&failed)?,
+        bytes: columns.try_get(7).map_err(&failed)?,
+        salt: salt.map(digest_from).transpose()?,
+    })
+}

@@ -1,0 +1,99 @@
+//! Generations of rows: a new one is written beside the current one and becomes it in one step.
+
+use crate::domain::ids::StreamId;
+use crate::projections::Row;
+use crate::store::postgres::PgStore;
+use crate::store::postgres::append::{close_rows, generation_of, generation_to, insert_rows, lock_head, row_of};
+use crate::store::stored::{from_position, to_position};
+use crate::store::{OPEN_END, StoreError};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+const NEXT_GENERATION: &str =
+    "SELECT GREATEST(1 + (SELECT COALESCE(MAX(generation), 0) FROM row_version), 1 + generation) FROM log_head";
+const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELECT generation FROM log_head)";
+const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
+const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
+    WHERE id = ANY($1) AND generation = $2 AND from_position < $3 AND to_position >= $3";
+const SWITCH: &str = "UPDATE log_head SET generation = $1 WHERE one = 1";
+const ROW_VERSIONS: &str = "SELECT r.id, r.organisation, r.from_position, r.version, r.body, r.to_position \
+    FROM unnest($1::uuid[], $2::bigint[]) AS wanted (id, from_position) \
+    JOIN row_version AS r ON r.id = wanted.id AND r.from_position = wanted.from_position \
+        AND r.generation = (SELECT generation FROM log_head)";
+const ROW_COUNTS: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE to_position = 9223372036854775807) FROM row_version \
+    WHERE generation = (SELECT generation FROM log_head)";
+
+impl PgStore {
+    pub(super) async fn new_generation(&self) -> Result<u32, StoreError> {
+        let failed = StoreError::during("begin a rebuild");
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        let next: i32 = sqlx::query_scalar(NEXT_GENERATION).fetch_one(&mut *transaction).await.map_err(&failed)?;
+        // What an abandoned rebuild left behind.
+        sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_KEYS).execute(&mut *transaction).await.map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
+        generation_of(next)
+    }
+
+    pub(super) async fn write_generation(
+        &self,
+        generation: u32,
+        rows: &[(Row, u64)],
+        closed: &[(StreamId, u64)],
+    ) -> Result<(), StoreError> {
+        let failed = StoreError::during("write rebuilt rows");
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        close_rows(&mut transaction, generation, closed).await?;
+        insert_rows(&mut transaction, generation, rows).await?;
+        transaction.commit().await.map_err(&failed)
+    }
+
+    pub(super) async fn read_generation(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = sqlx::query(GENERATION_ROWS)
+            .bind(ids)
+            .bind(generation_to(generation))
+            .bind(from_position(as_of))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("read rebuilt rows"))?;
+        rows.iter().map(row_of).collect()
+    }
+
+    pub(super) async fn make_current(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
+        let failed = StoreError::during("switch to rebuilt rows");
+        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        if lock_head(&mut transaction).await?.size != size {
+            return Ok(false);
+        }
+        sqlx::query(SWITCH).bind(generation_to(generation)).execute(&mut *transaction).await.map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
+        // The old rows go after the switch, so that appends wait for the switch alone.
+        sqlx::query(DROP_OTHER_ROWS).execute(&self.pool).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_KEYS).execute(&self.pool).await.map_err(&failed)?;
+        Ok(true)
+    }
+
+    pub(super) async fn count_rows(&self) -> Result<(u64, u64), StoreError> {
+        let (versions, open): (i64, i64) =
+            sqlx::query_as(ROW_COUNTS).fetch_one(&self.pool).await.map_err(StoreError::during("count rows"))?;
+        Ok((to_position(versions)?, to_position(open)?))
+    }
+
+    pub(super) async fn read_row_versions(&self, places: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError> {
+        let failed = StoreError::during("read row versions");
+        let rows = sqlx::query(ROW_VERSIONS)
+            .bind(places.iter().map(|(stream, _)| stream.0).collect::<Vec<_>>())
+            .bind(places.iter().map(|(_, start)| from_position(*start)).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(&failed)?;
+        rows.iter()
+            .map(|columns| {
+                let end: i64 = columns.try_get(5).map_err(&failed)?;
+                let end = if end == i64::MAX { OPEN_END } else { to_position(end)? };
+                Ok((row_of(columns)?, end))
+            })
+            .collect()
+    }
+}
