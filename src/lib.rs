@@ -5,6 +5,8 @@
 //! verbs that join them (`app`), and the edges (`api`, `cli`).
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod cli;
 pub mod domain;
 pub mod ledger;
 pub mod projections;
