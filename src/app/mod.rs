@@ -36,6 +36,8 @@ pub use record::{Receipt, Recording, Target};
 pub use replay::{Drift, Replayed};
 pub use seen::{Complete, Content, Seen};
 
+pub use crate::domain::reference;
+
 use crate::domain::time::Timestamp;
 use crate::store::writer::Writer;
 use crate::store::{Store, StoreError};

@@ -1,0 +1,261 @@
+//! `cairn import`: records of other systems, through the API like any partner's.
+//!
+//! Three steps, of which only the middle one talks to the service: a pure mapping ([`fhir`], [`ssda903`]) makes lines
+//! and notes of what was read ([`intake`]); the lines are sent ([`send`]); what became of every input is reported, and
+//! the report checks that it adds up ([`report`]). Every line has an idempotency key derived from the source's own
+//! names, so a second run records nothing twice.
+
+pub mod fhir;
+pub mod intake;
+pub mod report;
+pub mod send;
+pub mod ssda903;
+
+use crate::cli::http_client::{Client, RetryPolicy, TokenSource};
+use crate::cli::progress::Progress;
+use clap::{Args, Subcommand};
+use intake::Mapped;
+use report::Report;
+use send::{Fate, Sent};
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// The arguments of `cairn import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// What kind of files they are
+    #[command(subcommand)]
+    pub source: ImportSource,
+}
+
+/// The formats that can be imported.
+#[derive(Debug, Subcommand)]
+pub enum ImportSource {
+    /// FHIR R4: NDJSON files, bundles and single resources
+    Fhir(FhirArguments),
+    /// The SSDA903 return: a folder with header.csv and reviews.csv
+    Ssda903(Ssda903Arguments),
+}
+
+/// The arguments of `cairn import fhir`.
+#[derive(Debug, Args)]
+pub struct FhirArguments {
+    /// Files (*.ndjson, *.jsonl, *.json), or folders that hold some
+    #[arg(required = true, value_name = "DIR|FILE")]
+    pub paths: Vec<PathBuf>,
+    /// A short name of the system that they come from: ids of different systems must not be mixed up
+    #[arg(long, value_name = "NAME", default_value = "fhir", value_parser = source_system)]
+    pub source_system: String,
+    /// What all imports have.
+    #[command(flatten)]
+    pub service: ServiceArguments,
+}
+
+/// The arguments of `cairn import ssda903`.
+#[derive(Debug, Args)]
+pub struct Ssda903Arguments {
+    /// The folder of the return
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// What all imports have.
+    #[command(flatten)]
+    pub service: ServiceArguments,
+}
+
+/// Where an import goes and how it tells what it did.
+#[derive(Args)]
+pub struct ServiceArguments {
+    /// The address of the service
+    #[arg(long, value_name = "URL", env = "CAIRN_URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// The access token; better in the environment, since others can see a command's arguments
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CAIRN_TOKEN",
+        hide_env_values = true,
+        required_unless_present = "dry_run"
+    )]
+    pub token: Option<String>,
+    /// When people became known to the organisation, where the source does not say; else their date of birth
+    #[arg(long, value_name = "DATE")]
+    pub known_since: Option<String>,
+    /// Read, map and report; send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Report on standard output as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write what became of each input to this file, one JSON line each
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// No progress and no summary; problems are still said
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Never shows the token.
+impl std::fmt::Debug for ServiceArguments {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ServiceArguments")
+            .field("url", &self.url)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the command ended; the number is the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every input found its place.
+    Done = 0,
+    /// Some inputs were refused or not placed.
+    Incomplete = 1,
+    /// It was called wrongly, or the token is not accepted.
+    Usage = 2,
+    /// The service, or a file, could not be reached.
+    Unavailable = 3,
+}
+
+impl Ending {
+    /// The exit status.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why an import ended before its report.
+#[derive(Debug)]
+struct Failure {
+    ending: Ending,
+    error: Box<dyn Error>,
+}
+
+impl Failure {
+    fn usage(error: impl Error + 'static) -> Self {
+        Self { ending: Ending::Usage, error: Box::new(error) }
+    }
+
+    fn unavailable(error: impl Error + 'static) -> Self {
+        Self { ending: Ending::Unavailable, error: Box::new(error) }
+    }
+}
+
+/// Runs `cairn import` and says on standard error what went wrong, if anything.
+pub async fn run(arguments: ImportArguments) -> Ending {
+    let ended = match &arguments.source {
+        ImportSource::Fhir(arguments) => import_fhir(arguments).await,
+        ImportSource::Ssda903(arguments) => import_ssda903(arguments).await,
+    };
+    ended.unwrap_or_else(|failure| {
+        say(&with_causes(failure.error.as_ref()));
+        failure.ending
+    })
+}
+
+async fn import_fhir(arguments: &FhirArguments) -> Result<Ending, Failure> {
+    let settings = fhir::Settings {
+        source_system: arguments.source_system.clone(),
+        known_since: arguments.service.known_since.clone(),
+    };
+    let scale = fhir::AttainmentScale::shipped().map_err(Failure::unavailable)?;
+    let found = fhir::read_paths(&arguments.paths).map_err(Failure::usage)?;
+    let counted = found.counted;
+    send_and_report(fhir::map(found, &settings, &scale), counted, &arguments.service).await
+}
+
+async fn import_ssda903(arguments: &Ssda903Arguments) -> Result<Ending, Failure> {
+    let returned = ssda903::read_folder(&arguments.folder).map_err(Failure::usage)?;
+    let counted = returned.counted;
+    let mapped = ssda903::map(returned, arguments.service.known_since.as_deref());
+    send_and_report(mapped, counted, &arguments.service).await
+}
+
+async fn send_and_report(mapped: Mapped, counted: usize, service: &ServiceArguments) -> Result<Ending, Failure> {
+    // Opened before anything is recorded: a report that cannot be written is found out while nothing is done yet.
+    let report_file = service.report.as_deref().map(create).transpose()?;
+    let sent = if service.dry_run {
+        Sent { fates: vec![Fate::DryRun; mapped.lines.len()], stopped: None }
+    } else {
+        let token = TokenSource::Fixed(service.token.clone().unwrap_or_default());
+        let client = Client::new(&service.url, token, RetryPolicy::default()).map_err(Failure::usage)?;
+        let total = u64::try_from(mapped.lines.len()).ok();
+        let progress = Progress::new("import: recordings", total, service.quiet);
+        let sent = send::send(&client, &mapped.lines, |settled| progress.advance(settled)).await;
+        progress.finish();
+        sent
+    };
+    let report = Report::new(mapped, sent.fates, counted).map_err(Failure::unavailable)?;
+    if let Some(mut file) = report_file {
+        let written = report.lines().try_for_each(|line| writeln!(file, "{line}")).and_then(|()| file.flush());
+        written.map_err(Failure::unavailable)?;
+    }
+    if service.json {
+        let _ = writeln!(std::io::stdout(), "{:#}", report.to_json());
+    }
+    if !service.quiet {
+        say(report.in_words().trim_end());
+    }
+    Ok(match sent.stopped {
+        Some(error) => {
+            say(&with_causes(&error));
+            say("The import ended early. Run the same command again: what is recorded already is not recorded twice.");
+            if error.is_usage() { Ending::Usage } else { Ending::Unavailable }
+        }
+        None if report.is_complete() => Ending::Done,
+        None => {
+            say("Not everything found its place: exit status 1.");
+            Ending::Incomplete
+        }
+    })
+}
+
+fn create(path: &Path) -> Result<BufWriter<std::fs::File>, Failure> {
+    let unwritable = |source| Failure::usage(UnwritableReport { path: path.display().to_string(), source });
+    std::fs::File::create(path).map(BufWriter::new).map_err(unwritable)
+}
+
+/// The file for the report cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the report cannot be written to {path}")]
+struct UnwritableReport {
+    path: String,
+    source: std::io::Error,
+}
+
+/// A name that can be part of an identifier system.
+fn source_system(text: &str) -> Result<String, String> {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let begins_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if begins_well && text.len() <= SOURCE_SYSTEM_MAX && text.bytes().all(is_allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("1 to {SOURCE_SYSTEM_MAX} lower-case letters, digits, hyphens, dots and underscores"))
+    }
+}
+
+/// Leaves room for what is added to it in the name of an identifier system.
+const SOURCE_SYSTEM_MAX: usize = 100;
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = format!("cairn import: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ": {source}");
+        cause = source.source();
+    }
+    text
+}
+
+/// A standard error that is closed is no reason to stop the work.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests;
