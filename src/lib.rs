@@ -5,15 +5,10 @@
 //! verbs that join them (`app`), and the edges (`api`, `cli`).
 #![forbid(unsafe_code)]
 
-<<<<<<< HEAD
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
-=======
-pub mod app;
-pub mod cli;
->>>>>>> h-import
 pub mod domain;
 pub mod ledger;
 pub mod projections;
