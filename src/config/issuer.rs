@@ -1,0 +1,88 @@
+//! The external issuers whose tokens are trusted: what must be known of each to check a token, and nothing learnt from
+//! the token itself. Knows no keys; they are fetched elsewhere.
+
+use serde::Deserialize;
+use url::Url;
+
+/// Each is asked for keys over the network, so they stay countable.
+pub const MAXIMUM_ISSUERS: usize = 16;
+
+/// An issuer of access tokens outside this service (RFC 9068).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalIssuer {
+    /// What its tokens say in `iss`, letter by letter.
+    pub issuer: String,
+    /// Where its keys are (RFC 7517); https, or http on loopback.
+    pub jwks_url: String,
+    /// What its tokens must say in `aud`.
+    pub audience: String,
+    /// The algorithms that its keys may be used with; the token does not choose.
+    pub algorithms: Vec<SignatureAlgorithm>,
+    /// The claim that names the client; `client_id` unless told (RFC 9068).
+    #[serde(default = "client_id")]
+    pub client_claim: String,
+}
+
+fn client_id() -> String {
+    "client_id".to_owned()
+}
+
+/// The algorithms that may be allowed (RFC 7518, RFC 8037): asymmetric only, so that whoever can check a token cannot
+/// make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the JOSE registry")]
+pub enum SignatureAlgorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+/// What is wrong with a list of issuers, in words that follow "it must be".
+pub(super) fn check(issuers: &[ExternalIssuer]) -> Result<(), String> {
+    for (position, issuer) in issuers.iter().enumerate() {
+        let place = format!("issuers with sound fields, unlike number {}", position + 1);
+        for (name, text) in
+            [("issuer", &issuer.issuer), ("audience", &issuer.audience), ("client_claim", &issuer.client_claim)]
+        {
+            if text.trim().is_empty() {
+                return Err(format!("{place}: `{name}` is empty"));
+            }
+        }
+        if !is_safe_url(&issuer.jwks_url) {
+            return Err(format!("{place}: `jwks_url` must be an https URL (http on loopback only)"));
+        }
+        if issuer.algorithms.is_empty() {
+            return Err(format!("{place}: `algorithms` is empty"));
+        }
+        if issuers[..position].iter().any(|earlier| earlier.issuer == issuer.issuer) {
+            return Err(format!("{place}: its `issuer` stands there twice"));
+        }
+    }
+    Ok(())
+}
+
+/// https anywhere, http on this machine only: keys that travel in the clear could be swapped.
+pub(super) fn is_safe_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(&url),
+        _ => false,
+    })
+}
+
+/// Whether the URL's host can only be this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
