@@ -13,4 +13,5 @@ pub mod domain;
 pub mod ledger;
 pub mod projections;
 pub mod store;
+pub mod telemetry;
 pub mod vault;

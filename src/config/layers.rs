@@ -252,8 +252,7 @@ pub(super) fn limit(kind: Kind) -> String {
     }
 }
 
-/// A wrong value, shortened. A text only by its length, because it could hold a password; so, too, what is no number or
-/// switch where one should be.
+/// A wrong value, shortened. Where a free text is right, only its length is shown: it could hold a password.
 fn shown(kind: Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Text | Kind::Issuers, Value::String(_, text)) => format!("a text of {} bytes", text.len()),
