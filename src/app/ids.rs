@@ -72,3 +72,9 @@ impl IdSource for SeededIds {
         EventId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 }
+
+/// Random bytes for a key or a token that is made before anything is open.
+#[must_use]
+pub fn random_bytes<const LENGTH: usize>() -> [u8; LENGTH] {
+    std::array::from_fn(|_| rand::random())
+}

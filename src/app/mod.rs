@@ -29,7 +29,7 @@ pub use error::{AppError, Stale};
 pub use feed::{FeedEvent, FeedQuery, FeedPage};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 pub use history::{HistoryEntry, OutcomeHistory};
-pub use ids::{IdSource, RandomIds, SeededIds, new_request_id};
+pub use ids::{IdSource, RandomIds, SeededIds, new_request_id, random_bytes};
 pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};

@@ -109,3 +109,14 @@ pub async fn open(settings: Settings) -> Result<Opened, AppError> {
 pub async fn migrate(url: &str, service_role: Option<&str>) -> Result<(), AppError> {
     Ok(crate::store::postgres::migrate(url, service_role).await?)
 }
+
+/// Whether the role of a PostgreSQL URL owns the log or is a superuser, which a service's role should not.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn owns_the_log(url: &str) -> Result<bool, AppError> {
+    let store = PgStore::open(url, 2).await?;
+    let owns = store.owns_the_log().await;
+    store.close().await;
+    Ok(owns?)
+}

@@ -5,7 +5,7 @@
 //! Nothing that a request carries is ever in an error, because it is personal.
 
 use futures::future::{BoxFuture, FutureExt};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use std::fmt;
@@ -149,6 +149,14 @@ pub struct Client {
     retry: RetryPolicy,
 }
 
+/// What is sent: every kind may be sent again.
+#[derive(Clone, Copy)]
+enum Sending<'a> {
+    Get,
+    Post { content_type: &'a str, body: &'a str },
+    Record { key: &'a str, if_match: Option<&'a str>, body: &'a str },
+}
+
 struct Answered {
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -226,12 +234,43 @@ impl Client {
         Ok(people.items)
     }
 
-    /// One POST that may be repeated, sent until it is answered for good or the policy gives up.
+    /// Reads a path with its query as JSON; `If-Match` and other headers have no place here.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn get_json(&self, path: &str) -> Result<serde_json::Value, ClientError> {
+        let text = self.send_request(path.trim_start_matches('/'), Sending::Get).await?;
+        serde_json::from_str(&text).map_err(|_| ClientError::Unreadable)
+    }
+
+    /// Records one body under an idempotency key, with the version that was seen where it changes something.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a repetition with the same key finds out whether it is recorded.
+    pub async fn record(
+        &self,
+        path: &str,
+        key: &str,
+        if_match: Option<u64>,
+        body: &serde_json::Value,
+    ) -> Result<serde_json::Value, ClientError> {
+        let (body, if_match) = (body.to_string(), if_match.map(|version| format!("\"{version}\"")));
+        let sending = Sending::Record { key, if_match: if_match.as_deref(), body: &body };
+        let text = self.send_request(path.trim_start_matches('/'), sending).await?;
+        serde_json::from_str(&text).map_err(|_| ClientError::Unreadable)
+    }
+
+    /// One POST that may be repeated.
     async fn send(&self, path: &str, content_type: &str, body: &str) -> Result<String, ClientError> {
+        self.send_request(path, Sending::Post { content_type, body }).await
+    }
+
+    /// One request that may be repeated, sent until it is answered for good or the policy gives up.
+    async fn send_request(&self, path: &str, sending: Sending<'_>) -> Result<String, ClientError> {
         let url = self.base.join(path).map_err(|_| ClientError::Address)?;
         let mut attempt = 1;
         loop {
-            let (retry_after, failure) = match self.send_once(&url, content_type, body).await? {
+            let (retry_after, failure) = match self.send_once(&url, sending).await? {
                 Ok(answered) if answered.status.is_success() => return Ok(answered.text),
                 Ok(answered) if is_passing(answered.status.as_u16()) => {
                     let status = answered.status.as_u16();
@@ -255,16 +294,28 @@ impl Client {
     async fn send_once(
         &self,
         url: &Url,
-        content_type: &str,
-        body: &str,
+        sending: Sending<'_>,
     ) -> Result<Result<Answered, reqwest::Error>, ClientError> {
         let token = self.token.bearer().await?;
-        let request = self
-            .http
-            .request(Method::POST, url.clone())
-            .bearer_auth(token)
-            .header(CONTENT_TYPE, content_type)
-            .body(body.to_owned());
+        let request = match sending {
+            Sending::Get => self.http.request(Method::GET, url.clone()),
+            Sending::Post { content_type, body } => {
+                self.http.request(Method::POST, url.clone()).header(CONTENT_TYPE, content_type).body(body.to_owned())
+            }
+            Sending::Record { key, if_match, body } => {
+                let request = self
+                    .http
+                    .request(Method::POST, url.clone())
+                    .header(CONTENT_TYPE, "application/json")
+                    .header("Idempotency-Key", key)
+                    .body(body.to_owned());
+                match if_match {
+                    Some(tag) => request.header(IF_MATCH, tag),
+                    None => request,
+                }
+            }
+        }
+        .bearer_auth(token);
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) if error.is_builder() => return Err(ClientError::Setup { source: error.without_url() }),

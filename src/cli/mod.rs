@@ -1,7 +1,132 @@
 //! The command line: one file a command. Knows `app`, `api`, `config` and `telemetry`.
+//!
+//! Exit statuses are the same everywhere: 0 done or yes; 1 the answer is no; 2 usage or configuration; 3 something needed
+//! is unavailable. People's text and progress go to standard error, answers to standard output.
 
+pub mod client;
+pub mod demo;
+pub mod doctor;
+pub mod export;
 pub mod failure;
 pub mod http_client;
 pub mod import;
+pub mod migrate;
+pub mod openapi;
 pub mod progress;
+pub mod rebuild;
+pub mod replay;
+pub mod sample;
+pub mod serve;
 pub mod service;
+pub mod token;
+
+use crate::config::{Flags, Settings, Sources};
+use clap::{Args, Parser, Subcommand};
+use failure::{Failure, Status};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Cairn: personal outcomes, kept in an append-only, provable log.
+#[derive(Debug, Parser)]
+#[command(name = "cairn", version, about, propagate_version = true)]
+#[command(after_help = "Exit status: 0 done or yes; 1 the answer is no; 2 usage or configuration; 3 something needed is unavailable.\n\
+    Every setting of the file is also CAIRN_… in the environment; see deploy/cairn.example.toml.")]
+pub struct Cli {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command has.
+#[derive(Debug, Args)]
+pub struct CommonArguments {
+    /// The configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Database, keys and signer state [default: ./cairn-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// sqlite:PATH or postgres://… [default: SQLite inside the data directory]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Where to serve [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub listen: Option<String>,
+}
+
+impl CommonArguments {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// What is wrong and where it came from.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let flags = Flags {
+            data_dir: self.data_dir.clone(),
+            database_url: self.database_url.clone(),
+            listen: self.listen.clone(),
+        };
+        let sources = Sources::of_process(self.config.clone(), flags).map_err(|error| Failure::configuration(error.to_string()))?;
+        Settings::load(&sources).map_err(|error| Failure::configuration(error.to_string()))
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API
+    Serve(serve::ServeArguments),
+    /// Load a sample into a fresh folder, walk the main job through HTTP, and serve on
+    Demo(demo::DemoArguments),
+    /// Write a synthetic population as lines for POST /v1/batches
+    Sample(sample::SampleArguments),
+    /// Import records of other systems through the API
+    Import(import::ImportArguments),
+    /// Copy an organisation's events into a folder through the API; resumable
+    Export(export::ExportArguments),
+    /// Fold the whole log again; with --check, compare with the live rows
+    Replay(replay::ReplayArguments),
+    /// Build the rows anew beside the ones in use, and switch
+    Rebuild(rebuild::RebuildArguments),
+    /// The registry of clients: add, list, rotate, revoke
+    Client(client::ClientArguments),
+    /// Print one development token (embedded issuer, loopback only)
+    Token(token::TokenArguments),
+    /// Print the OpenAPI document
+    Openapi(openapi::OpenapiArguments),
+    /// Prepare or upgrade the databases
+    Migrate(migrate::MigrateArguments),
+    /// Check configuration, durability, keys, migrations and clock, and say what to do
+    Doctor(doctor::DoctorArguments),
+}
+
+/// Runs a parsed command and turns its end into an exit code.
+pub async fn run(cli: Cli) -> ExitCode {
+    let common = &cli.common;
+    let result = match cli.command {
+        Command::Serve(arguments) => serve::run(common, &arguments).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Sample(arguments) => sample::run(&arguments),
+        Command::Import(arguments) => return ExitCode::from(import::run(arguments).await.code()),
+        Command::Export(arguments) => export::run(&arguments).await,
+        Command::Replay(arguments) => replay::run(common, &arguments).await,
+        Command::Rebuild(arguments) => rebuild::run(common, &arguments).await,
+        Command::Client(arguments) => client::run(common, &arguments).await,
+        Command::Token(arguments) => token::run(common, &arguments),
+        Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(common, &arguments).await,
+        Command::Doctor(arguments) => doctor::run(common, &arguments).await,
+    };
+    match result {
+        Ok(()) => ExitCode::from(Status::Done as u8),
+        Err(failure) => {
+            let text = failure.chain();
+            if !text.is_empty() {
+                eprintln!("cairn: {text}");
+            }
+            ExitCode::from(failure.status as u8)
+        }
+    }
+}
