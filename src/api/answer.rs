@@ -129,7 +129,12 @@ pub fn position_of(complete: Complete) -> String {
 ///
 /// # Errors
 /// A [`Problem`].
-pub async fn list<V: View>(call: &Call, request: &HttpRequest, kind: Kind, query: &ListQuery) -> Result<HttpResponse, Problem> {
+pub async fn list<V: View>(
+    call: &Call,
+    request: &HttpRequest,
+    kind: Kind,
+    query: &ListQuery,
+) -> Result<HttpResponse, Problem> {
     let listing = query.listing(call, request)?;
     let page = call.state.app.list(&call.caller, kind, &listing).await?;
     let next = match (page.next, page.complete_to.position) {
@@ -142,9 +147,7 @@ pub async fn list<V: View>(call: &Call, request: &HttpRequest, kind: Kind, query
 /// An answer that is a list.
 pub fn listed(complete: Complete, next: Option<String>, body: impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    response
-        .insert_header((POSITION_HEADER, position_of(complete)))
-        .insert_header((CACHE_CONTROL, PRIVATE));
+    response.insert_header((POSITION_HEADER, position_of(complete))).insert_header((CACHE_CONTROL, PRIVATE));
     if let Some(next) = next {
         response.insert_header((LINK, format!("<{next}>; rel=\"next\"")));
     }

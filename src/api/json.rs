@@ -39,7 +39,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let Some(content_type) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(content_type) = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let mut parts = content_type.split(';').map(str::trim);
     let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     json && parts.all(|parameter| {
@@ -54,10 +56,17 @@ pub(super) fn decoded(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<actix_web::dev::Decompress<Payload>, Problem> {
-    let coding = request.headers().get("content-encoding").map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
+    let coding = request
+        .headers()
+        .get("content-encoding")
+        .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
     match coding.as_deref() {
-        None | Some("identity" | "gzip") => Ok(actix_web::dev::Decompress::from_headers(payload.take(), request.headers())),
-        Some(_) => Err(Problem::new(Type::UnsupportedMediaType).detail("gzip is the only content coding that is accepted")),
+        None | Some("identity" | "gzip") => {
+            Ok(actix_web::dev::Decompress::from_headers(payload.take(), request.headers()))
+        }
+        Some(_) => {
+            Err(Problem::new(Type::UnsupportedMediaType).detail("gzip is the only content coding that is accepted"))
+        }
     }
 }
 
@@ -126,8 +135,12 @@ fn explain(error: &serde_json::Error, pointer: String) -> Problem {
     use serde_json::error::Category;
     match error.classify() {
         Category::Data => Problem::invalid(pointer, without_values(&error.to_string())),
-        Category::Syntax | Category::Eof | Category::Io => Problem::new(Type::MalformedJson)
-            .detail(format!("{} at line {}, column {}", syntax_of(error), error.line(), error.column())),
+        Category::Syntax | Category::Eof | Category::Io => Problem::new(Type::MalformedJson).detail(format!(
+            "{} at line {}, column {}",
+            syntax_of(error),
+            error.line(),
+            error.column()
+        )),
     }
 }
 

@@ -19,5 +19,5 @@ pub mod state;
 pub mod views;
 
 pub use openapi::{document, document_text};
-pub use server::{ServerSettings, serve};
+pub use server::{Running, ServerSettings, serve};
 pub use state::{ApiState, Limits};

@@ -35,7 +35,8 @@ struct Base;
 /// The document.
 #[must_use]
 pub fn document() -> Value {
-    let (_, generated) = actix_web::App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts();
+    let (_, generated) =
+        actix_web::App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts();
     let mut document = serde_json::to_value(&generated).unwrap_or_default();
     let scopes: Map<String, Value> =
         Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), json!(describe(*scope)))).collect();
@@ -93,13 +94,28 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let changes = records && path.contains('{');
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     if records {
-        parameters.push(header("Idempotency-Key", true, "A repeat with the same key and body is answered as the first time.", json!("visit-2026-11-02-1")));
+        parameters.push(header(
+            "Idempotency-Key",
+            true,
+            "A repeat with the same key and body is answered as the first time.",
+            json!("visit-2026-11-02-1"),
+        ));
     }
     if changes {
-        parameters.push(header("If-Match", id != "respond_to_narrative", "The ETag of the version that you saw.", json!("\"0\"")));
+        parameters.push(header(
+            "If-Match",
+            id != "respond_to_narrative",
+            "The ETag of the version that you saw.",
+            json!("\"0\""),
+        ));
     }
     if method == "get" && path.ends_with("{id}") {
-        parameters.push(header("If-None-Match", false, "The ETag that you have: answers 304 if it is still the same.", json!("\"0\"")));
+        parameters.push(header(
+            "If-None-Match",
+            false,
+            "The ETag that you have: answers 304 if it is still the same.",
+            json!("\"0\""),
+        ));
     }
     parameters.push(header("Purpose-Of-Use", false, "An HL7 v3 PurposeOfUse code.", json!("TREAT")));
     operation["parameters"] = Value::Array(parameters);

@@ -262,10 +262,9 @@ impl ResponseError for Problem {
 impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match &error {
-            AppError::NotAllowed(missing) => Self::new(Type::InsufficientScope).detail(error.to_string()).challenge(format!(
-                "Bearer error=\"insufficient_scope\", scope=\"{}\"",
-                missing.needed.as_str()
-            )),
+            AppError::NotAllowed(missing) => Self::new(Type::InsufficientScope)
+                .detail(error.to_string())
+                .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", missing.needed.as_str())),
             AppError::NotFound { .. } => Self::new(Type::NotFound).detail(error.to_string()),
             AppError::Refused(refusal) => from_refusal(refusal),
             AppError::Stale(Stale { current }) => {

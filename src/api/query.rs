@@ -140,7 +140,9 @@ pub fn as_of(text: &str) -> Result<AsOf, Problem> {
         }
         return Ok(AsOf::Position(position));
     }
-    text.parse().map(AsOf::Instant).map_err(|_| invalid("as_of", "must be a position or an RFC 3339 instant such as 2026-11-01T09:30:00Z"))
+    text.parse()
+        .map(AsOf::Instant)
+        .map_err(|_| invalid("as_of", "must be a position or an RFC 3339 instant such as 2026-11-01T09:30:00Z"))
 }
 
 /// Reads a parameter in its type.
@@ -162,8 +164,13 @@ where
 
 fn word(parameter: &'static str, text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    let shaped = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    if shaped { Ok(Some(text.to_owned())) } else { Err(invalid(parameter, "must be a word of letters, digits and _.-")) }
+    let shaped = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if shaped {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(invalid(parameter, "must be a word of letters, digits and _.-"))
+    }
 }
 
 fn invalid(parameter: &str, detail: &str) -> Problem {

@@ -121,7 +121,9 @@ fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(purpose) = text(headers, &HeaderName::from_static("purpose-of-use"))? else { return Ok(None) };
     let shaped = (2..=PURPOSE_MAX).contains(&purpose.len()) && purpose.bytes().all(|byte| byte.is_ascii_uppercase());
     if !shaped {
-        return Err(Problem::new(Type::InvalidHeader).detail("Purpose-Of-Use takes an HL7 v3 PurposeOfUse code such as TREAT"));
+        return Err(
+            Problem::new(Type::InvalidHeader).detail("Purpose-Of-Use takes an HL7 v3 PurposeOfUse code such as TREAT")
+        );
     }
     Ok(Some(purpose))
 }
@@ -129,9 +131,9 @@ fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(tag) = text(headers, &IF_MATCH)? else { return Ok(None) };
     let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-    version
-        .map(Some)
-        .ok_or_else(|| Problem::new(Type::InvalidHeader).detail("If-Match takes one ETag as it was given, such as \"3\""))
+    version.map(Some).ok_or_else(|| {
+        Problem::new(Type::InvalidHeader).detail("If-Match takes one ETag as it was given, such as \"3\"")
+    })
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -1,7 +1,8 @@
 //! Every route on one page. The handler's name is the operation id; tests mirror the paths.
 
 use crate::api::handlers::{
-    actions, batches, contributions, conversations, events, frameworks, health, narratives, oauth, outcomes, people, reviews,
+    actions, batches, contributions, conversations, events, frameworks, health, narratives, oauth, outcomes, people,
+    reviews,
 };
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;

@@ -6,7 +6,7 @@ use crate::api::request::with_id;
 use crate::api::routes::routes;
 use crate::api::state::ApiState;
 use actix_web::body::MessageBody;
-use actix_web::dev::{ResourceDef, Server, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResourceDef, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::web::{self, Data};
@@ -14,6 +14,7 @@ use actix_web::{App, HttpRequest, HttpServer, ResponseError};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt;
 
 /// How the server listens.
@@ -43,11 +44,39 @@ impl Default for ServerSettings {
     }
 }
 
-/// Starts serving on listeners that are bound already; the answer runs when it is awaited.
+/// A server that serves, as whoever started it holds it.
+pub struct Running {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Takes no new connections, lets accepted requests finish, and ends.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        let _ = self.task.await;
+    }
+
+    /// Waits until it ends by itself, which it does only when it fails.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn ended(&mut self) -> std::io::Result<()> {
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(error) => Err(std::io::Error::other(error)),
+        }
+    }
+}
+
+/// Serves on listeners that are bound already.
 ///
 /// # Errors
 /// Where a listener cannot be used.
-pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: Data<ApiState>) -> std::io::Result<(Server, Vec<SocketAddr>)> {
+pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: ApiState) -> std::io::Result<Running> {
+    let state = Data::new(state);
     let known = Arc::new(known_paths());
     let mut server = HttpServer::new(move || {
         let known = Arc::clone(&known);
@@ -77,7 +106,8 @@ pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: Data
         addresses.push(listener.local_addr()?);
         server = server.listen(listener)?;
     }
-    Ok((server.run(), addresses))
+    let server = server.run();
+    Ok(Running { addresses, handle: server.handle(), task: tokio::spawn(server) })
 }
 
 /// A path of the OpenAPI document with its methods.
@@ -89,7 +119,8 @@ fn known_paths() -> Vec<KnownPath> {
     paths
         .into_iter()
         .map(|(path, item)| {
-            let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_ascii_uppercase()).collect();
+            let methods =
+                item.as_object().into_iter().flatten().map(|(method, _)| method.to_ascii_uppercase()).collect();
             (path, methods)
         })
         .collect()
@@ -105,7 +136,10 @@ fn unrouted(request: &HttpRequest, known: &[KnownPath]) -> Problem {
 }
 
 /// What surrounds every request: its id, security headers, a log line and metrics. Never the query or a body.
-async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let started = Instant::now();
     let id = crate::app::new_request_id();
     let method = request.method().clone();

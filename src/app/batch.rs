@@ -76,7 +76,8 @@ impl App {
         let keys: Vec<IdempotencyKey> = lines.iter().map(|line| self.line_key(caller, line)).collect();
         let digests: Vec<[u8; 32]> = keys.iter().map(|key| key.digest).collect();
         let kept: HashMap<_, _> = self.store.kept_answers(&digests).await?.into_iter().collect();
-        let ids = self.ids_with_keys(&lines, |at| keys.get(at).is_some_and(|key| kept.contains_key(&key.digest))).await?;
+        let ids =
+            self.ids_with_keys(&lines, |at| keys.get(at).is_some_and(|key| kept.contains_key(&key.digest))).await?;
         let mut tentative = Tentative::default();
         let mut answers: Vec<Option<BatchAnswer<E>>> = Vec::with_capacity(lines.len());
         let mut prepared: Vec<Prepared> = Vec::new();
@@ -102,7 +103,10 @@ impl App {
             }
         }
         if mode == BatchMode::All && answers.iter().flatten().any(Result::is_err) {
-            return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(AppError::GroupRejected.into()))).collect());
+            return Ok(answers
+                .into_iter()
+                .map(|answer| answer.unwrap_or_else(|| Err(AppError::GroupRejected.into())))
+                .collect());
         }
         self.append_prepared(mode, prepared, answers, names).await
     }
@@ -148,7 +152,11 @@ impl App {
     }
 
     /// An id for each line that may need a new one; people's keys are made for all of them at once.
-    async fn ids_with_keys(&self, lines: &[BatchLine], is_kept: impl Fn(usize) -> bool) -> Result<Vec<StreamId>, AppError> {
+    async fn ids_with_keys(
+        &self,
+        lines: &[BatchLine],
+        is_kept: impl Fn(usize) -> bool,
+    ) -> Result<Vec<StreamId>, AppError> {
         let ids: Vec<StreamId> = lines.iter().map(|_| self.ids.stream()).collect();
         let people: Vec<_> = lines
             .iter()

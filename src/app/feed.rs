@@ -90,7 +90,12 @@ impl App {
         Ok(FeedPage { events: self.with_words(caller, query, events).await?, complete_to, more })
     }
 
-    async fn with_words(&self, caller: &Caller, query: &FeedQuery, events: Vec<Recorded>) -> Result<Vec<FeedEvent>, AppError> {
+    async fn with_words(
+        &self,
+        caller: &Caller,
+        query: &FeedQuery,
+        events: Vec<Recorded>,
+    ) -> Result<Vec<FeedEvent>, AppError> {
         let mut places = Vec::new();
         if query.with_words {
             for event in &events {

@@ -29,8 +29,8 @@ impl App {
         for content in lists {
             let name = format!("{}@{}", content.id, content.version);
             let digest = self.vault.fingerprint(&[b"reference-list", name.as_bytes()]);
-            let bytes = serde_json::to_vec(&content)
-                .map_err(|error| AppError::CannotFollow { detail: error.to_string() })?;
+            let bytes =
+                serde_json::to_vec(&content).map_err(|error| AppError::CannotFollow { detail: error.to_string() })?;
             let fingerprint = self.vault.fingerprint(&[&bytes]);
             let key = IdempotencyKey { digest, fingerprint };
             items.push(self.framework_version(&organisation, content, "cairn", key, now).await?);
@@ -57,8 +57,12 @@ impl App {
         let stream = self.ids.stream();
         let free = version_key(&FrameworkRef { id: content.id.clone(), version: content.version });
         let decided = Command::Framework(FrameworkCommand::Publish(content)).decide(None, stream, now)?;
-        let header =
-            Header { occurred_at: LifeTime::Instant(now), client: client.to_owned(), purpose: None, source_system: None };
+        let header = Header {
+            occurred_at: LifeTime::Instant(now),
+            client: client.to_owned(),
+            purpose: None,
+            source_system: None,
+        };
         let frame = Frame {
             organisation,
             stream,
@@ -116,7 +120,8 @@ impl App {
         item: &ItemRef,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let unknown = |detail: String| AppError::Refused(Refusal::UnknownReference { pointer: pointer.clone(), detail });
+        let unknown =
+            |detail: String| AppError::Refused(Refusal::UnknownReference { pointer: pointer.clone(), detail });
         let Some(framework) = self.framework(organisation, &item.framework, now).await? else {
             return Err(unknown(format!("there is no framework version {}", item.framework)));
         };

@@ -77,14 +77,21 @@ impl App {
             let mut query = crate::app::framework::framework_query(&caller.organisation, path, Some(size));
             query.kind = None;
             let (_, rows) = self.store.rows(&query).await?;
-            streams.extend(rows.into_iter().filter(|row| allow(caller, Scope::to_read(row.kind())).is_ok()).map(|row| row.id));
+            streams.extend(
+                rows.into_iter().filter(|row| allow(caller, Scope::to_read(row.kind())).is_ok()).map(|row| row.id),
+            );
         }
         streams.sort_unstable();
         streams.dedup();
         let mut events: Vec<Recorded> = Vec::new();
         for stream in streams {
-            let query =
-                EventQuery { reach: reach.clone(), stream: Some(stream), from: 0, until: size.min(OPEN_END), limit: HISTORY_MAX };
+            let query = EventQuery {
+                reach: reach.clone(),
+                stream: Some(stream),
+                from: 0,
+                until: size.min(OPEN_END),
+                limit: HISTORY_MAX,
+            };
             events.extend(self.store.events(&query).await?.1);
         }
         events.retain(|event| allow(caller, Scope::to_read(event.facts.kind())).is_ok());
@@ -106,7 +113,8 @@ impl App {
         for event in events {
             let words = opened.remove(&event.position).unwrap_or_default();
             let told = tell_event(&event, &words, &mut titles);
-            let late = event.recorded_at.micros().saturating_sub(event.header.occurred_at.until().micros()) > LATE_MICROS;
+            let late =
+                event.recorded_at.micros().saturating_sub(event.header.occurred_at.until().micros()) > LATE_MICROS;
             let who = match told.perspective {
                 Some(perspective) => format!("{perspective}'s view, recorded by {}", event.header.client),
                 None => format!("recorded by {}", event.header.client),
@@ -157,7 +165,9 @@ fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut 
         | Facts::NarrativeAmended(_)
         | Facts::NarrativeWithdrawn(_)
         | Facts::RecordResponseAdded(_) => tell_narrative(event, words),
-        Facts::ActionAgreed(_) | Facts::ActionProgressed(_) | Facts::ContributionRecorded(_) => tell_action(event, words),
+        Facts::ActionAgreed(_) | Facts::ActionProgressed(_) | Facts::ContributionRecorded(_) => {
+            tell_action(event, words)
+        }
         Facts::PersonRegistered(_)
         | Facts::PersonAmended(_)
         | Facts::PersonIdentifierAdded(_)
@@ -199,13 +209,18 @@ fn tell_review(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
             let appraisal = &reviewed.appraisal;
             let rating = appraisal.rating.as_ref().map(|rating| format!(" (rated {rating})")).unwrap_or_default();
             (
-                format!("Reviewed ({}) as {}{rating}{note}", plain(appraisal.stage.as_str()), plain(&appraisal.status.code)),
+                format!(
+                    "Reviewed ({}) as {}{rating}{note}",
+                    plain(appraisal.stage.as_str()),
+                    plain(&appraisal.status.code)
+                ),
                 Some(reviewed.perspective.as_str()),
             )
         }
-        Facts::ReviewRevised(revised) => {
-            (format!("Review of {} revised to {}{note}", revised.reviewed_at, plain(&revised.appraisal.status.code)), None)
-        }
+        Facts::ReviewRevised(revised) => (
+            format!("Review of {} revised to {}{note}", revised.reviewed_at, plain(&revised.appraisal.status.code)),
+            None,
+        ),
         _ => ("Review withdrawn: entered in error".to_owned(), None),
     };
     Told { what, why: words.reason, perspective }
@@ -215,7 +230,9 @@ fn tell_narrative(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
     let words: NarrativeWords = said(words).unwrap_or_default();
     let text = quoted(words.text.as_ref());
     let (what, perspective) = match &event.facts {
-        Facts::NarrativeRecorded(recorded) => (format!("Narrative recorded: {text}"), Some(recorded.perspective.as_str())),
+        Facts::NarrativeRecorded(recorded) => {
+            (format!("Narrative recorded: {text}"), Some(recorded.perspective.as_str()))
+        }
         Facts::NarrativeAmended(_) => (format!("Narrative amended, now: {text}"), None),
         Facts::RecordResponseAdded(added) => {
             let text = words.text.as_ref().map(|text| format!(": “{}”", text.expose())).unwrap_or_default();
@@ -236,7 +253,11 @@ fn tell_action(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
         Facts::ActionAgreed(agreed) => {
             let words: ActionWords = said(words).unwrap_or_default();
             let due = agreed.due.map(|due| format!(", by {due}")).unwrap_or_default();
-            let what = format!("Action agreed, taken by the {}{due}: {}", agreed.taken_by.as_str(), quoted(words.description.as_ref()));
+            let what = format!(
+                "Action agreed, taken by the {}{due}: {}",
+                agreed.taken_by.as_str(),
+                quoted(words.description.as_ref())
+            );
             Told { what, why: None, perspective: None }
         }
         Facts::ActionProgressed(progressed) => {

@@ -26,11 +26,11 @@ mod seen;
 pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{AppError, Stale};
-pub use feed::{FeedEvent, FeedQuery, FeedPage};
+pub use feed::{FeedEvent, FeedPage, FeedQuery};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 pub use history::{HistoryEntry, OutcomeHistory};
 pub use ids::{IdSource, RandomIds, SeededIds, new_request_id, random_bytes};
-pub use reading::{Disagreement, Listing, Page, PerspectiveReview, PersonRecord};
+pub use reading::{Disagreement, Listing, Page, PersonRecord, PerspectiveReview};
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
 pub use replay::{Drift, Replayed};
@@ -70,7 +70,12 @@ impl App {
     /// Joins the parts and starts the writer on the current runtime. The task ends when the last clone of the app is
     /// gone and everything accepted is answered.
     #[must_use]
-    pub fn start(store: Arc<dyn Store>, vault: Vault, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        store: Arc<dyn Store>,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> (Self, JoinHandle<()>) {
         let batch_clock = Arc::clone(&clock);
         let (writer, task) = Writer::start(Arc::clone(&store), move || batch_clock.now());
         (Self { store, vault, writer, clock, ids, known: Arc::new(Known::default()) }, task)
@@ -138,14 +143,20 @@ impl App {
                 if position >= head.size {
                     return Err(AppError::InvalidQuery {
                         parameter: "as_of",
-                        detail: format!("the log is complete to {}; that position is not in it yet", describe_end(head.size)),
+                        detail: format!(
+                            "the log is complete to {}; that position is not in it yet",
+                            describe_end(head.size)
+                        ),
                     });
                 }
                 Ok(Some(position + 1))
             }
             Some(AsOf::Instant(instant)) => {
                 if instant > self.clock.now() {
-                    return Err(AppError::InvalidQuery { parameter: "as_of", detail: "that instant lies in the future".to_owned() });
+                    return Err(AppError::InvalidQuery {
+                        parameter: "as_of",
+                        detail: "that instant lies in the future".to_owned(),
+                    });
                 }
                 Ok(Some(self.store.size_at(instant).await?))
             }
@@ -175,8 +186,8 @@ pub mod words {
     pub use crate::domain::framework::{FrameworkCommand, FrameworkRef, ItemRef, is_slug};
     pub use crate::domain::identifier::{IdentifierSystem, PersonIdentifier};
     pub use crate::domain::ids::{
-        ActionId, ContributionId, ConversationId, EventId, NarrativeId, OrganisationCode, OutcomeId, PersonId, ReviewId,
-        StreamId,
+        ActionId, ContributionId, ConversationId, EventId, NarrativeId, OrganisationCode, OutcomeId, PersonId,
+        ReviewId, StreamId,
     };
     pub use crate::domain::narrative::{
         NarrativeCommand, NarrativeRecorded, NarrativeWords, RecordResponseAdded, Response,

@@ -4,7 +4,9 @@ use crate::app::AppError;
 use crate::store::postgres::PgStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-use crate::vault::{MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file};
+use crate::vault::{
+    MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -80,7 +80,11 @@ impl App {
     }
 
     /// The blind index of identifiers within an organisation.
-    pub(super) fn blind_index(&self, organisation: &OrganisationCode, identifiers: &[PersonIdentifier]) -> Vec<IndexEntry> {
+    pub(super) fn blind_index(
+        &self,
+        organisation: &OrganisationCode,
+        identifiers: &[PersonIdentifier],
+    ) -> Vec<IndexEntry> {
         identifiers
             .iter()
             .map(|identifier| {

@@ -189,7 +189,8 @@ impl App {
         let Some(key) = key else {
             return Err(AppError::InvalidQuery { parameter: "identifier", detail: "is missing".to_owned() });
         };
-        let query = RowQuery { kind: Some(Kind::Person), ..framework_query(&caller.organisation, RowPath::Key(key), size) };
+        let query =
+            RowQuery { kind: Some(Kind::Person), ..framework_query(&caller.organisation, RowPath::Key(key), size) };
         let (head, rows) = self.store.rows(&query).await?;
         Ok(Page { items: self.open(rows).await?, complete_to: Complete::to(&head, size), next: None })
     }

@@ -82,7 +82,9 @@ pub(super) struct Tentative {
 impl Tentative {
     /// Takes note of a prepared line.
     pub(super) fn add(&mut self, recording: &Recording, row: Row) {
-        if let Command::Person(PersonCommand::Register { birth_date, .. } | PersonCommand::Amend { birth_date, .. }) = &recording.command {
+        if let Command::Person(PersonCommand::Register { birth_date, .. } | PersonCommand::Amend { birth_date, .. }) =
+            &recording.command
+        {
             self.births.insert(row.id, *birth_date);
         }
         self.rows.insert(row.id, row);
@@ -107,7 +109,12 @@ impl App {
     ///
     /// # Errors
     /// See [`AppError`]; nothing is recorded unless the answer is a receipt, or the store says that it cannot know.
-    pub async fn record(&self, caller: &Caller, recording: Recording, key: IdempotencyKey) -> Result<Receipt, AppError> {
+    pub async fn record(
+        &self,
+        caller: &Caller,
+        recording: Recording,
+        key: IdempotencyKey,
+    ) -> Result<Receipt, AppError> {
         allow(caller, Scope::to_write(recording.command.kind()))?;
         // Registering makes keys before the log can tell that it is a repeat, so the log is asked first.
         if matches!(recording.command, Command::Person(_))
@@ -116,7 +123,8 @@ impl App {
             return receipt;
         }
         let outcome = self.decide_and_append(caller, &recording, key).await;
-        if let Err(AppError::Refused(_) | AppError::Stale(_) | AppError::NotFound { .. } | AppError::Taken { .. }) = &outcome
+        if let Err(AppError::Refused(_) | AppError::Stale(_) | AppError::NotFound { .. } | AppError::Taken { .. }) =
+            &outcome
             && let Some(receipt) = self.kept(&key).await?
         {
             // What the first request changed may be why its repeat is refused now.
@@ -132,7 +140,12 @@ impl App {
         }))
     }
 
-    async fn decide_and_append(&self, caller: &Caller, recording: &Recording, key: IdempotencyKey) -> Result<Receipt, AppError> {
+    async fn decide_and_append(
+        &self,
+        caller: &Caller,
+        recording: &Recording,
+        key: IdempotencyKey,
+    ) -> Result<Receipt, AppError> {
         let if_match = match recording.target {
             Target::Existing { if_match, .. } => if_match,
             Target::New => None,
@@ -141,7 +154,8 @@ impl App {
             let id = self.id_for(recording);
             self.ensure_keys(recording, id).await?;
             let (append, _) = self.prepare(caller, recording, id, key, &Tentative::default()).await?;
-            let answers = self.writer.append(Group { atomic: false, items: vec![append] }).await.map_err(AppError::Store)?;
+            let answers =
+                self.writer.append(Group { atomic: false, items: vec![append] }).await.map_err(AppError::Store)?;
             match answers.into_iter().next() {
                 Some(Ok(appended)) => {
                     self.remember_change(recording, appended.stream);
@@ -337,7 +351,9 @@ impl App {
         if self.framework_row(&OrganisationCode::reference(), &reference(1), None).await?.is_some() {
             return Err(Refusal::invalid("/id", "is the id of a shipped reference list; choose another").into());
         }
-        if content.version > 1 && self.framework(&caller.organisation, &reference(content.version - 1), now).await?.is_none() {
+        if content.version > 1
+            && self.framework(&caller.organisation, &reference(content.version - 1), now).await?.is_none()
+        {
             return Err(Refusal::invalid("/version", "must follow the last published version, or be 1").into());
         }
         Ok(Some(crate::app::framework::version_key(&reference(content.version))))

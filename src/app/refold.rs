@@ -51,9 +51,8 @@ impl Folder {
         for event in events {
             let before = if event.version == 0 { None } else { self.rows.get(&event.stream).cloned() };
             let started = before.as_ref().map(|row| row.from_position);
-            let row = fold(before, event).map_err(|error| AppError::CannotFollow {
-                detail: format!("position {}: {error}", event.position),
-            })?;
+            let row = fold(before, event)
+                .map_err(|error| AppError::CannotFollow { detail: format!("position {}: {error}", event.position) })?;
             match (in_page.get(&event.stream).and_then(|at| folded.rows.get_mut(*at)), started) {
                 (Some((_, end)), _) => *end = event.position,
                 (None, Some(started)) => folded.closed.push((event.stream, started, event.position)),

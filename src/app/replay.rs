@@ -55,11 +55,15 @@ impl App {
         while replayed.events < head.size {
             let events = self.page_of_all_events(replayed.events, head.size).await?;
             let Some(last) = events.last() else {
-                return Err(AppError::CannotFollow { detail: format!("the log ends at {} before its head", replayed.events) });
+                return Err(AppError::CannotFollow {
+                    detail: format!("the log ends at {} before its head", replayed.events),
+                });
             };
             let next = last.position + 1;
             if events.len() as u64 != next - replayed.events {
-                return Err(AppError::CannotFollow { detail: format!("the log has a gap after position {}", replayed.events) });
+                return Err(AppError::CannotFollow {
+                    detail: format!("the log has a gap after position {}", replayed.events),
+                });
             }
             replayed.streams += events.iter().filter(|event| event.version == 0).count() as u64;
             let folded = folder.fold(self, head.generation, &events).await?;

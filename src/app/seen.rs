@@ -121,8 +121,12 @@ impl App {
                 match opened.next() {
                     Some(Ok(opened)) => Content::Open(opened.plaintext),
                     Some(Err(OpenError::Erased)) => Content::Erased,
-                    Some(Err(OpenError::KeyUnavailable(error))) => return Err(AppError::KeysUnavailable(Arc::new(error))),
-                    Some(Err(OpenError::Tampered)) | None => return Err(AppError::Tampered { position: part.position }),
+                    Some(Err(OpenError::KeyUnavailable(error))) => {
+                        return Err(AppError::KeysUnavailable(Arc::new(error)));
+                    }
+                    Some(Err(OpenError::Tampered)) | None => {
+                        return Err(AppError::Tampered { position: part.position });
+                    }
                 }
             } else {
                 Content::Open(Personal::new(part.bytes.clone()))

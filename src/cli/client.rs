@@ -93,7 +93,10 @@ impl KeyArguments {
             let unusable = |error| Failure::unavailable("a key cannot be made".to_owned()).because(error);
             let key = generate_client_key(&crate::app::random_bytes()).map_err(unusable)?;
             if !key.save(path).map_err(unusable)? {
-                return Err(Failure::configuration(format!("{} is there already and is not overwritten", path.display())));
+                return Err(Failure::configuration(format!(
+                    "{} is there already and is not overwritten",
+                    path.display()
+                )));
             }
             eprintln!("cairn: the private key is in {}; give it to the client and keep no copy", path.display());
             return Ok(ClientKeys::Inline(key.jwks()));
@@ -108,7 +111,10 @@ impl KeyArguments {
         if let Some(issuer) = &self.issuer {
             return Ok(ClientKeys::Issuer(issuer.clone()));
         }
-        self.jwks_url.clone().map(ClientKeys::Url).ok_or_else(|| Failure::configuration("no keys were given".to_owned()))
+        self.jwks_url
+            .clone()
+            .map(ClientKeys::Url)
+            .ok_or_else(|| Failure::configuration("no keys were given".to_owned()))
     }
 }
 

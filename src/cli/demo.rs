@@ -64,7 +64,10 @@ fn fresh_folder(arguments: &DemoArguments) -> Result<PathBuf, Failure> {
         .clone()
         .unwrap_or_else(|| std::env::temp_dir().join(format!("cairn-demo-{}", crate::app::new_request_id())));
     if folder.exists() {
-        return Err(Failure::configuration(format!("{} exists already; the demo needs a fresh folder", folder.display())));
+        return Err(Failure::configuration(format!(
+            "{} exists already; the demo needs a fresh folder",
+            folder.display()
+        )));
     }
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::unavailable(format!("{} cannot be made", folder.display())).because(error))?;
@@ -103,7 +106,10 @@ async fn run_in(folder: &Path, arguments: &DemoArguments) -> Result<(), Failure>
     println!("  docs     {}/docs/", service.public_url);
     println!("  token    export TOKEN={token}");
     println!("  people   curl -s -H \"Authorization: Bearer $TOKEN\" \"{}/v1/people?limit=3\"", service.public_url);
-    println!("  outcomes curl -s -H \"Authorization: Bearer $TOKEN\" \"{}/v1/outcomes?status=open&limit=3\"", service.public_url);
+    println!(
+        "  outcomes curl -s -H \"Authorization: Bearer $TOKEN\" \"{}/v1/outcomes?status=open&limit=3\"",
+        service.public_url
+    );
     println!("\nCtrl-C stops it and removes the folder.");
     told_to_stop().await;
     service.stop().await;
@@ -111,8 +117,11 @@ async fn run_in(folder: &Path, arguments: &DemoArguments) -> Result<(), Failure>
 }
 
 fn mint(settings: &Settings) -> Result<String, Failure> {
-    let unusable = |error: &dyn std::error::Error| Failure::configuration(format!("the development token cannot be made: {error}"));
-    let issuer = DevelopmentIssuer::open_or_create(&settings.data_dir, &crate::app::random_bytes()).map_err(|error| unusable(&error))?;
+    let unusable = |error: &dyn std::error::Error| {
+        Failure::configuration(format!("the development token cannot be made: {error}"))
+    };
+    let issuer = DevelopmentIssuer::open_or_create(&settings.data_dir, &crate::app::random_bytes())
+        .map_err(|error| unusable(&error))?;
     let organisation: OrganisationCode = ORGANISATION.parse().map_err(|error| unusable(&error))?;
     let scopes = Scope::ALL.iter().copied().collect();
     let token = issuer
@@ -133,7 +142,10 @@ async fn load(client: &Client, arguments: &DemoArguments) -> Result<(), Failure>
         if lines.len().saturating_add(next) > BATCH_LINES {
             let answers = client.post_batch(&lines).await.map_err(|error| Failure::unavailable(error.to_string()))?;
             if let Some(refused) = answers.iter().find(|answer| !answer.is_recorded()) {
-                return Err(Failure::no(format!("line {} of the sample was refused with status {}", refused.line, refused.status)));
+                return Err(Failure::no(format!(
+                    "line {} of the sample was refused with status {}",
+                    refused.line, refused.status
+                )));
             }
             recorded += answers.len();
             progress.advance(people);
@@ -155,7 +167,11 @@ impl Walk<'_> {
     async fn walk(mut self) -> Result<(), Failure> {
         let today = day_of(SystemClock.now()).to_string();
         let person = self
-            .record("/v1/people", None, &json!({"occurred_at": "2025-01-05", "name": "Morgan Sample", "birth_date": "1951-03-14"}))
+            .record(
+                "/v1/people",
+                None,
+                &json!({"occurred_at": "2025-01-05", "name": "Morgan Sample", "birth_date": "1951-03-14"}),
+            )
             .await?;
         let person = text(&person, "id")?;
         self.say(&format!("Registered Morgan Sample (synthetic) as {person}"));
@@ -165,9 +181,13 @@ impl Walk<'_> {
             .await?;
         let narrative = text(&narrative, "id")?;
         let outcome = self
-            .record("/v1/outcomes", None, &json!({"occurred_at": "2025-02-01", "person": person, "identified_by": "person",
+            .record(
+                "/v1/outcomes",
+                None,
+                &json!({"occurred_at": "2025-02-01", "person": person, "identified_by": "person",
                 "outcome_type": "quality_of_life", "direction": "change", "title": "Walk the dog with my friends again",
-                "framework_items": ["talking-points-people@1#seeing-people"], "narratives": [narrative]}))
+                "framework_items": ["talking-points-people@1#seeing-people"], "narratives": [narrative]}),
+            )
             .await?;
         let outcome = text(&outcome, "id")?;
         self.say("Recorded Morgan's own words, and what matters: “Walk the dog with my friends again”");
@@ -186,9 +206,10 @@ impl Walk<'_> {
     }
 
     async fn reviews(&mut self, person: &str, outcome: &str) -> Result<(), Failure> {
-        for (perspective, status, note) in
-            [("person", "partly_met", "Out twice, not with the friends yet"), ("practitioner", "fully_met", "Walks every week")]
-        {
+        for (perspective, status, note) in [
+            ("person", "partly_met", "Out twice, not with the friends yet"),
+            ("practitioner", "fully_met", "Walks every week"),
+        ] {
             let body = json!({"occurred_at": "2025-06-10", "person": person, "outcome": outcome, "perspective": perspective,
                 "author": "practitioner", "status": format!("review-status@1#{status}"), "note": note});
             self.record("/v1/reviews", None, &body).await?;
@@ -221,24 +242,34 @@ impl Walk<'_> {
         self.say("Its history, in words:");
         for entry in &entries {
             let late = if entry["late"] == Value::Bool(true) { " (recorded late)" } else { "" };
-            println!("     {}  {}{late}", entry["when_in_life"].as_str().unwrap_or(""), entry["what"].as_str().unwrap_or(""));
+            println!(
+                "     {}  {}{late}",
+                entry["when_in_life"].as_str().unwrap_or(""),
+                entry["what"].as_str().unwrap_or("")
+            );
         }
         Ok(())
     }
 
     async fn feed(&mut self, position: u64) -> Result<(), Failure> {
         let feed = self.get(&format!("/v1/events?after={}", position - 1)).await?;
-        let found = feed["items"].as_array().is_some_and(|items| items.iter().any(|event| event["position"] == position));
+        let found =
+            feed["items"].as_array().is_some_and(|items| items.iter().any(|event| event["position"] == position));
         if !found {
             return Err(wrong("the feed does not have the amendment"));
         }
-        self.say(&format!("The feed of events has it at position {position}: partners follow with GET /v1/events?after=…"));
+        self.say(&format!(
+            "The feed of events has it at position {position}: partners follow with GET /v1/events?after=…"
+        ));
         Ok(())
     }
 
     async fn record(&self, path: &str, if_match: Option<u64>, body: &Value) -> Result<Value, Failure> {
         let key = format!("demo-{}", crate::app::new_request_id());
-        self.client.record(path, &key, if_match, body).await.map_err(|error| Failure::no(format!("POST {path}: {error}")))
+        self.client
+            .record(path, &key, if_match, body)
+            .await
+            .map_err(|error| Failure::no(format!("POST {path}: {error}")))
     }
 
     async fn get(&self, path: &str) -> Result<Value, Failure> {

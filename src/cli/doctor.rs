@@ -43,7 +43,9 @@ pub async fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resul
             findings.push(found("database and key store", app.check().await, "durable, append-only, keys open"));
             findings.extend(log(&app).await);
         }
-        Err(failure) => findings.push(Finding { what: "database and key store", verdict: Verdict::Wrong, detail: failure.chain() }),
+        Err(failure) => {
+            findings.push(Finding { what: "database and key store", verdict: Verdict::Wrong, detail: failure.chain() })
+        }
     }
     if let DatabaseUrl::Postgres { url } = &settings.database {
         findings.push(privileges(url).await);
@@ -92,7 +94,9 @@ fn configuration(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding {
             what: "tokens",
             verdict: Verdict::Advice,
-            detail: "the embedded development issuer is on (loopback only); set development_issuer = false in production".to_owned(),
+            detail:
+                "the embedded development issuer is on (loopback only); set development_issuer = false in production"
+                    .to_owned(),
         });
     }
     let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
@@ -100,7 +104,8 @@ fn configuration(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding {
             what: "public address",
             verdict: Verdict::Advice,
-            detail: "set public_url to the https address that callers use; Cairn itself speaks http behind a proxy".to_owned(),
+            detail: "set public_url to the https address that callers use; Cairn itself speaks http behind a proxy"
+                .to_owned(),
         });
     }
     findings
@@ -117,7 +122,10 @@ async fn log(app: &crate::app::App) -> Vec<Finding> {
         Finding {
             what: "clock",
             verdict: Verdict::Wrong,
-            detail: format!("the last event was recorded {} s in the future: set the clock right (NTP)", ahead / 1_000_000),
+            detail: format!(
+                "the last event was recorded {} s in the future: set the clock right (NTP)",
+                ahead / 1_000_000
+            ),
         }
     } else {
         Finding { what: "clock", verdict: Verdict::Fine, detail: format!("now {now}, last event {}", head.recorded_at) }
@@ -131,7 +139,9 @@ async fn privileges(url: &str) -> Finding {
         Ok(true) => Finding {
             what: "privileges",
             verdict: Verdict::Advice,
-            detail: "the role owns the tables or is a superuser: serve as another role (cairn migrate --service-role …)".to_owned(),
+            detail:
+                "the role owns the tables or is a superuser: serve as another role (cairn migrate --service-role …)"
+                    .to_owned(),
         },
         Err(error) => found("privileges", Err(error), ""),
     }

@@ -37,7 +37,11 @@ pub struct ExportArguments {
 
 impl std::fmt::Debug for ExportArguments {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ExportArguments").field("out", &self.out).field("url", &self.url).finish_non_exhaustive()
+        formatter
+            .debug_struct("ExportArguments")
+            .field("out", &self.out)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,7 +50,8 @@ impl std::fmt::Debug for ExportArguments {
 /// # Errors
 /// Where the service does not answer or the folder cannot be written.
 pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
-    let written = |error: std::io::Error| Failure::unavailable("the export cannot be written".to_owned()).because(error);
+    let written =
+        |error: std::io::Error| Failure::unavailable("the export cannot be written".to_owned()).because(error);
     std::fs::create_dir_all(&arguments.out).map_err(written)?;
     let path = arguments.out.join("events.ndjson");
     let (mut after, kept) = resume(&path).map_err(written)?;
@@ -98,7 +103,8 @@ fn resume(path: &Path) -> std::io::Result<(Option<u64>, u64)> {
     loop {
         line.clear();
         let read = reader.read_line(&mut line)?;
-        let event: Option<u64> = serde_json::from_str::<serde_json::Value>(&line).ok().and_then(|event| event["position"].as_u64());
+        let event: Option<u64> =
+            serde_json::from_str::<serde_json::Value>(&line).ok().and_then(|event| event["position"].as_u64());
         match event {
             Some(position) if line.ends_with('\n') => {
                 whole += read as u64;

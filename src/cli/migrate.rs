@@ -9,8 +9,10 @@ use clap::Args;
 
 /// The arguments of `cairn migrate`.
 #[derive(Debug, Args)]
-#[command(after_help = "On PostgreSQL, run it as the role that owns the database and name the role that the service uses:\n\
-    cairn migrate --database-url postgres://owner@host/cairn --service-role cairn_service")]
+#[command(
+    after_help = "On PostgreSQL, run it as the role that owns the database and name the role that the service uses:\n\
+    cairn migrate --database-url postgres://owner@host/cairn --service-role cairn_service"
+)]
 pub struct MigrateArguments {
     /// The PostgreSQL role that the service runs as: it is granted what it needs and owns nothing
     #[arg(long, value_name = "ROLE")]

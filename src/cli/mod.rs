@@ -29,8 +29,10 @@ use std::process::ExitCode;
 /// Cairn: personal outcomes, kept in an append-only, provable log.
 #[derive(Debug, Parser)]
 #[command(name = "cairn", version, about, propagate_version = true)]
-#[command(after_help = "Exit status: 0 done or yes; 1 the answer is no; 2 usage or configuration; 3 something needed is unavailable.\n\
-    Every setting of the file is also CAIRN_… in the environment; see deploy/cairn.example.toml.")]
+#[command(
+    after_help = "Exit status: 0 done or yes; 1 the answer is no; 2 usage or configuration; 3 something needed is unavailable.\n\
+    Every setting of the file is also CAIRN_… in the environment; see deploy/cairn.example.toml."
+)]
 pub struct Cli {
     /// Where the configuration comes from.
     #[command(flatten)]
@@ -68,7 +70,8 @@ impl CommonArguments {
             database_url: self.database_url.clone(),
             listen: self.listen.clone(),
         };
-        let sources = Sources::of_process(self.config.clone(), flags).map_err(|error| Failure::configuration(error.to_string()))?;
+        let sources = Sources::of_process(self.config.clone(), flags)
+            .map_err(|error| Failure::configuration(error.to_string()))?;
         Settings::load(&sources).map_err(|error| Failure::configuration(error.to_string()))
     }
 }

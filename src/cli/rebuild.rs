@@ -36,7 +36,10 @@ pub async fn run(common: &CommonArguments, arguments: &RebuildArguments) -> Resu
     if arguments.json {
         println!("{}", serde_json::json!({"events": rebuilt.events, "generation": rebuilt.generation}));
     } else {
-        eprintln!("cairn: rebuilt the rows from {} events; generation {} is in use", rebuilt.events, rebuilt.generation);
+        eprintln!(
+            "cairn: rebuilt the rows from {} events; generation {} is in use",
+            rebuilt.events, rebuilt.generation
+        );
     }
     Ok(())
 }

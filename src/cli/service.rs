@@ -1,17 +1,15 @@
 //! The service put together from its settings: database, key store, app, doors, server. Production, the demo and the
 //! tests all start here; only the clock, the ids and the randomness differ.
 
-use crate::api::{self, ApiState, Limits, ServerSettings};
+use crate::api::{self, ApiState, Limits, Running, ServerSettings};
 use crate::app::auth::{
-    AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch, JwksSource,
-    SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
+    AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
+    JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
 use crate::app::open::{self, Opened};
 use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
 use crate::cli::failure::Failure;
 use crate::config::{DatabaseUrl, MasterKeySource, Settings};
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::web::{Bytes, Data};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -41,8 +39,7 @@ pub struct Service {
     pub addresses: Vec<SocketAddr>,
     /// Where it says it is.
     pub public_url: String,
-    handle: ServerHandle,
-    server: JoinHandle<std::io::Result<()>>,
+    server: Running,
     writer: JoinHandle<()>,
 }
 
@@ -51,8 +48,10 @@ pub struct Service {
 /// # Errors
 /// [`Failure`] with what to do about it.
 pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, JoinHandle<()>), Failure> {
-    std::fs::create_dir_all(&settings.data_dir)
-        .map_err(|error| Failure::unavailable(format!("the data directory {} cannot be made", settings.data_dir.display())).because(error))?;
+    std::fs::create_dir_all(&settings.data_dir).map_err(|error| {
+        Failure::unavailable(format!("the data directory {} cannot be made", settings.data_dir.display()))
+            .because(error)
+    })?;
     let database = match &settings.database {
         DatabaseUrl::Sqlite { path } => open::Database::Sqlite { path: path.clone(), create: settings.create },
         DatabaseUrl::Postgres { url } => open::Database::Postgres { url: url.clone() },
@@ -95,7 +94,11 @@ impl Service {
     ///
     /// # Errors
     /// [`Failure`] with what to do about it; nothing is served then.
-    pub async fn start(settings: &Settings, sources: &Sources, metrics: Option<PrometheusHandle>) -> Result<Self, Failure> {
+    pub async fn start(
+        settings: &Settings,
+        sources: &Sources,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, Failure> {
         let (app, writer) = open_app(settings, sources).await?;
         app.check().await?;
         let loaded = app.load_reference_lists().await?;
@@ -111,7 +114,7 @@ impl Service {
         let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
         let bound = bound.ok_or_else(|| Failure::configuration("there is no address to listen on".to_owned()))?;
         let public_url = settings.public_url_at(bound);
-        let state = Data::new(state(settings, &app, &public_url, metrics)?);
+        let state = state(settings, &app, &public_url, metrics)?;
         let server_settings = ServerSettings {
             workers: settings.workers,
             max_connections: settings.max_connections,
@@ -119,19 +122,17 @@ impl Service {
             keep_alive: settings.keep_alive,
             shutdown_timeout: settings.shutdown_timeout,
         };
-        let (server, addresses) = api::serve(listeners, &server_settings, state)
+        let server = api::serve(listeners, &server_settings, state)
             .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
-        let handle = server.handle();
-        let server = spawn(server);
+        let addresses = server.addresses.clone();
         tracing::info!(?addresses, public_url, "serving");
-        Ok(Self { app, addresses, public_url, handle, server, writer })
+        Ok(Self { app, addresses, public_url, server, writer })
     }
 
     /// Stops: no new connections, accepted work finishes, then the stores are closed.
     pub async fn stop(self) {
-        self.handle.stop(true).await;
-        let _ = self.server.await;
-        let Self { app, writer, .. } = self;
+        let Self { app, writer, server, .. } = self;
+        server.stop().await;
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);
         // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.
@@ -142,19 +143,16 @@ impl Service {
 
     /// Waits until the server ends by itself, which it does only when it fails.
     pub async fn ended(&mut self) -> Result<(), Failure> {
-        match (&mut self.server).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::unavailable("the server failed".to_owned()).because(error)),
-            Err(error) => Err(Failure::unavailable("the server stopped".to_owned()).because(error)),
-        }
+        self.server.ended().await.map_err(|error| Failure::unavailable("the server failed".to_owned()).because(error))
     }
 }
 
-fn spawn(server: Server) -> JoinHandle<std::io::Result<()>> {
-    tokio::spawn(server)
-}
-
-fn state(settings: &Settings, app: &App, public_url: &str, metrics: Option<PrometheusHandle>) -> Result<ApiState, Failure> {
+fn state(
+    settings: &Settings,
+    app: &App,
+    public_url: &str,
+    metrics: Option<PrometheusHandle>,
+) -> Result<ApiState, Failure> {
     let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
     let registry: Arc<dyn ClientRegistry> = Arc::new(Arc::clone(app.store()));
     let fetch = HttpFetch::new(FetchRules { loopback, ..FetchRules::default() })
@@ -167,7 +165,9 @@ fn state(settings: &Settings, app: &App, public_url: &str, metrics: Option<Prome
         .development_issuer
         .then(|| DevelopmentIssuer::open_or_create(&settings.data_dir, &app.fresh_key()))
         .transpose()
-        .map_err(|error| Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error))?;
+        .map_err(|error| {
+            Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error)
+        })?;
     let external = settings
         .issuers
         .iter()
@@ -193,7 +193,8 @@ fn state(settings: &Settings, app: &App, public_url: &str, metrics: Option<Prome
         Arc::clone(&jwks),
     )
     .map_err(|error| Failure::configuration(error.to_string()))?;
-    let assertions = AssertionVerifier::new(registry, jwks, format!("{public_url}/oauth2/token"), public_url.to_owned());
+    let assertions =
+        AssertionVerifier::new(registry, jwks, format!("{public_url}/oauth2/token"), public_url.to_owned());
     let life = u32::try_from(settings.access_token_life.as_secs()).unwrap_or(300);
     let issuer = TokenIssuer::new(public_url.to_owned(), public_url.to_owned(), life, Arc::clone(&key));
     Ok(ApiState {
@@ -210,6 +211,6 @@ fn state(settings: &Settings, app: &App, public_url: &str, metrics: Option<Prome
             ..Limits::default()
         },
         metrics,
-        openapi: Bytes::from(api::document_text()),
+        openapi: api::document_text().into(),
     })
 }

@@ -38,8 +38,10 @@ pub fn run(common: &CommonArguments, arguments: &TokenArguments) -> Result<(), F
     let scopes = scopes_of(&arguments.scope)?;
     std::fs::create_dir_all(&settings.data_dir)
         .map_err(|error| Failure::unavailable("the data directory cannot be made".to_owned()).because(error))?;
-    let issuer = DevelopmentIssuer::open_or_create(&settings.data_dir, &crate::app::random_bytes())
-        .map_err(|error| Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error))?;
+    let issuer =
+        DevelopmentIssuer::open_or_create(&settings.data_dir, &crate::app::random_bytes()).map_err(|error| {
+            Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error)
+        })?;
     let token = issuer
         .mint(&arguments.organisation, &scopes, arguments.life, SystemClock.now(), &crate::app::random_bytes())
         .map_err(|error| Failure::configuration(error.to_string()))?;

@@ -175,7 +175,10 @@ pub fn decide(state: Option<&Conversation>, command: ConversationCommand, now: T
     }
 }
 
-fn split(content: ConversationContent, reason: Option<Words>) -> Result<(ConversationFacts, ConversationWords), Refusal> {
+fn split(
+    content: ConversationContent,
+    reason: Option<Words>,
+) -> Result<(ConversationFacts, ConversationWords), Refusal> {
     allow_words("/note", content.note.as_ref(), NOTE_MAX_CODE_POINTS)?;
     match (content.asked, &content.not_asked_reason) {
         (Asked::NotAsked, None) => {
@@ -183,7 +186,10 @@ fn split(content: ConversationContent, reason: Option<Words>) -> Result<(Convers
         }
         (Asked::NotAsked, Some(reason)) => require_words("/not_asked_reason", reason, NOTE_MAX_CODE_POINTS)?,
         (_, Some(_)) => {
-            return Err(Refusal::invalid("/not_asked_reason", "belongs only to a conversation in which outcomes were not asked about"));
+            return Err(Refusal::invalid(
+                "/not_asked_reason",
+                "belongs only to a conversation in which outcomes were not asked about",
+            ));
         }
         (_, None) => {}
     }
@@ -203,12 +209,12 @@ fn split(content: ConversationContent, reason: Option<Words>) -> Result<(Convers
     };
     let participant_names =
         if named { content.participants.into_iter().map(|participant| participant.name).collect() } else { Vec::new() };
-    let words = ConversationWords { note: content.note, not_asked_reason: content.not_asked_reason, participant_names, reason };
+    let words =
+        ConversationWords { note: content.note, not_asked_reason: content.not_asked_reason, participant_names, reason };
     Ok((facts, words))
 }
 
 fn sealed(facts: Facts, person: PersonId, words: &ConversationWords) -> Result<Decided, Refusal> {
-    let personal =
-        if words.is_empty() { Vec::new() } else { vec![PersonalPart::new(Class::Words, person, words)?] };
+    let personal = if words.is_empty() { Vec::new() } else { vec![PersonalPart::new(Class::Words, person, words)?] };
     Ok(Decided { facts, personal })
 }

@@ -162,7 +162,9 @@ pub fn decide(state: Option<&Framework>, command: FrameworkCommand) -> Result<De
             Facts::FrameworkPublished(FrameworkPublished { content })
         }
         (FrameworkCommand::Publish(_), Some(_)) => {
-            return Err(Refusal::NotInThisState { detail: "a published version never changes; publish the next version" });
+            return Err(Refusal::NotInThisState {
+                detail: "a published version never changes; publish the next version",
+            });
         }
         (FrameworkCommand::Retire { reason }, Some(framework)) => {
             if framework.retired.is_some() {

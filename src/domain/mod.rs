@@ -4,8 +4,8 @@
 //! [`contribution`], [`framework`]). Each reads top-down: the events' facts, the words that are sealed beside them,
 //! the state, `evolve` (state and event to state), the commands, `decide` (state and command to event), the tests.
 
-pub mod action;
 pub mod access;
+pub mod action;
 pub mod contribution;
 pub mod conversation;
 pub mod event;

@@ -6,7 +6,8 @@ use crate::domain::ids::{ConversationId, EventId, OutcomeId, PersonId};
 use crate::domain::personal::Words;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::{
-    NAME_MAX_CODE_POINTS, NARRATIVE_MAX_CODE_POINTS, NOTE_MAX_CODE_POINTS, Span, allow_words, check_spans, require_words,
+    NAME_MAX_CODE_POINTS, NARRATIVE_MAX_CODE_POINTS, NOTE_MAX_CODE_POINTS, Span, allow_words, check_spans,
+    require_words,
 };
 use crate::domain::time::LifeTime;
 use crate::domain::words::{KnowledgeForm, PartyKind, Perspective, Stance};
@@ -255,7 +256,9 @@ pub fn decide(state: Option<&Narrative>, command: NarrativeCommand) -> Result<De
         }
         (NarrativeCommand::Respond { facts, text, author_name }, Some(narrative)) => {
             if narrative.responses.len() >= RESPONSES_MAX {
-                return Err(Refusal::NotInThisState { detail: "this narrative has the most responses that one may have" });
+                return Err(Refusal::NotInThisState {
+                    detail: "this narrative has the most responses that one may have",
+                });
             }
             if facts.stance == Stance::Adds && text.is_none() {
                 return Err(Refusal::invalid("/text", "is required where the response adds something"));

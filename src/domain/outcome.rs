@@ -258,7 +258,9 @@ fn refuse_closed(outcome: &Outcome) -> Result<(), Refusal> {
 fn check_content(content: &OutcomeContent, title: &Words, why_it_matters: Option<&Words>) -> Result<(), Refusal> {
     require_words("/title", title, NOTE_MAX_CODE_POINTS)?;
     allow_words("/why_it_matters", why_it_matters, NOTE_MAX_CODE_POINTS)?;
-    for (pointer, length) in [("/framework_items", content.framework_items.len()), ("/narratives", content.narratives.len())] {
+    for (pointer, length) in
+        [("/framework_items", content.framework_items.len()), ("/narratives", content.narratives.len())]
+    {
         if length > LINKS_MAX {
             return Err(Refusal::invalid(pointer, format!("must have at most {LINKS_MAX} entries")));
         }

@@ -78,7 +78,11 @@ fn held(systems: &[String], event: &Recorded) -> Vec<HeldIdentifier> {
     systems
         .iter()
         .enumerate()
-        .map(|(at, system)| HeldIdentifier { system: system.clone(), position: event.position, digest: digest_of(at, system) })
+        .map(|(at, system)| HeldIdentifier {
+            system: system.clone(),
+            position: event.position,
+            digest: digest_of(at, system),
+        })
         .collect()
 }
 
@@ -142,7 +146,12 @@ impl PersonCommand {
 ///
 /// # Errors
 /// A [`Refusal`] that says what is wrong.
-pub fn decide(state: Option<&Person>, id: PersonId, command: PersonCommand, now: Timestamp) -> Result<Decided, Refusal> {
+pub fn decide(
+    state: Option<&Person>,
+    id: PersonId,
+    command: PersonCommand,
+    now: Timestamp,
+) -> Result<Decided, Refusal> {
     let (facts, identity) = match (command, state) {
         (PersonCommand::Register { name, birth_date, identifiers }, None) => {
             check_demographics(name.as_ref(), birth_date, now)?;

@@ -97,10 +97,12 @@ impl Resource {
             Self::Person(person) => person
                 .identity
                 .into_iter()
-                .chain(person.identifiers.iter().map(|held| PartRef {
-                    position: held.position,
-                    class: crate::domain::event::Class::Identity,
-                }))
+                .chain(
+                    person
+                        .identifiers
+                        .iter()
+                        .map(|held| PartRef { position: held.position, class: crate::domain::event::Class::Identity }),
+                )
                 .collect(),
             Self::Conversation(conversation) => conversation.words.into_iter().collect(),
             Self::Narrative(narrative) => narrative
@@ -170,9 +172,9 @@ impl Command {
     #[must_use]
     pub fn person(&self) -> Option<PersonId> {
         match self {
-            Self::Conversation(
-                ConversationCommand::Record(content) | ConversationCommand::Amend { content, .. },
-            ) => Some(content.person),
+            Self::Conversation(ConversationCommand::Record(content) | ConversationCommand::Amend { content, .. }) => {
+                Some(content.person)
+            }
             Self::Narrative(NarrativeCommand::Record { facts, .. }) => Some(facts.person),
             Self::Outcome(OutcomeCommand::Identify { facts, .. }) => Some(facts.person),
             Self::Review(ReviewCommand::Record { facts, .. }) => Some(facts.person),
@@ -239,9 +241,9 @@ impl Command {
             Self::Outcome(OutcomeCommand::Reword { content, .. }) => outcome_items(content),
             Self::Review(ReviewCommand::Record { facts, .. }) => appraisal_items(&facts.appraisal),
             Self::Review(ReviewCommand::Revise { appraisal, .. }) => appraisal_items(appraisal),
-            Self::Conversation(
-                ConversationCommand::Record(content) | ConversationCommand::Amend { content, .. },
-            ) => conversation_items(content),
+            Self::Conversation(ConversationCommand::Record(content) | ConversationCommand::Amend { content, .. }) => {
+                conversation_items(content)
+            }
             _ => Vec::new(),
         }
     }
@@ -296,8 +298,10 @@ impl References {
         self.0.extend(stream.map(|stream| Reference { pointer: pointer.to_owned(), kind, stream }));
     }
     fn many(&mut self, pointer: &str, kind: Kind, streams: impl Iterator<Item = StreamId>) {
-        self.0.extend(
-            streams.enumerate().map(|(at, stream)| Reference { pointer: format!("{pointer}/{at}"), kind, stream }),
-        );
+        self.0.extend(streams.enumerate().map(|(at, stream)| Reference {
+            pointer: format!("{pointer}/{at}"),
+            kind,
+            stream,
+        }));
     }
 }

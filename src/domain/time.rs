@@ -21,8 +21,9 @@ pub struct InvalidTime {
     pub expected: &'static str,
 }
 
-const EXPECTED_INSTANT: InvalidTime =
-    InvalidTime { expected: "an RFC 3339 instant with an offset, in the years 1000 to 9999, such as 2026-11-01T09:30:00Z" };
+const EXPECTED_INSTANT: InvalidTime = InvalidTime {
+    expected: "an RFC 3339 instant with an offset, in the years 1000 to 9999, such as 2026-11-01T09:30:00Z",
+};
 const EXPECTED_LIFE_TIME: InvalidTime = InvalidTime {
     expected: "a year (2026), a month (2026-11), a date (2026-11-01) or an RFC 3339 instant, in the years 1000 to 9999",
 };
@@ -218,9 +219,24 @@ mod tests {
     #[test]
     fn dates_that_do_not_exist_are_refused() {
         for text in [
-            "2026-02-31", "2025-02-29", "10000-01-01", "10000", "0999", "2026-13", "2026-00", "26-01-01", "2026-1-1", "",
-            "٢٠٢٦", "2026-11-01 09:30:00Z", "2026-11-01T09:30:00", "2026-11-01T25:00:00Z", "-2026", "2026-11-01T09:30Z",
-            "2026-11-01T09:30:00Z[Europe/London]", "+002026-11-01T09:30:00Z",
+            "2026-02-31",
+            "2025-02-29",
+            "10000-01-01",
+            "10000",
+            "0999",
+            "2026-13",
+            "2026-00",
+            "26-01-01",
+            "2026-1-1",
+            "",
+            "٢٠٢٦",
+            "2026-11-01 09:30:00Z",
+            "2026-11-01T09:30:00",
+            "2026-11-01T25:00:00Z",
+            "-2026",
+            "2026-11-01T09:30Z",
+            "2026-11-01T09:30:00Z[Europe/London]",
+            "+002026-11-01T09:30:00Z",
         ] {
             assert!(text.parse::<LifeTime>().is_err(), "{text} was accepted");
         }

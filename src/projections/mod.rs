@@ -144,18 +144,27 @@ impl Row {
                 .iter()
                 .filter_map(|held| held.digest.as_ref().map(|digest| RowKey::identifier(&held.system, digest)))
                 .collect(),
-            Resource::Outcome(outcome) => {
-                outcome.content.framework_items.iter().map(|item| RowKey::new(KeyKind::FrameworkItem, item.to_string())).collect()
-            }
-            Resource::Conversation(conversation) => {
-                conversation.facts.participation.iter().map(|item| RowKey::new(KeyKind::FrameworkItem, item.to_string())).collect()
-            }
+            Resource::Outcome(outcome) => outcome
+                .content
+                .framework_items
+                .iter()
+                .map(|item| RowKey::new(KeyKind::FrameworkItem, item.to_string()))
+                .collect(),
+            Resource::Conversation(conversation) => conversation
+                .facts
+                .participation
+                .iter()
+                .map(|item| RowKey::new(KeyKind::FrameworkItem, item.to_string()))
+                .collect(),
             Resource::Narrative(narrative) => outcome_keys(&narrative.outcomes),
             Resource::Action(action) => outcome_keys(&action.facts.outcomes),
             Resource::Contribution(contribution) => outcome_keys(&contribution.facts.outcomes),
             Resource::Framework(framework) => vec![
                 RowKey::new(KeyKind::Framework, framework.content.id.clone()),
-                RowKey::new(KeyKind::FrameworkVersion, format!("{}@{}", framework.content.id, framework.content.version)),
+                RowKey::new(
+                    KeyKind::FrameworkVersion,
+                    format!("{}@{}", framework.content.id, framework.content.version),
+                ),
             ],
             Resource::Review(_) => Vec::new(),
         };
@@ -187,9 +196,10 @@ pub fn fold(row: Option<Row>, event: &Recorded) -> Result<Row, CannotFollow> {
         (_, Some(row)) => row.occurred_at,
         (_, None) => event.header.occurred_at,
     };
-    let (created_at, source_system) = row
-        .as_ref()
-        .map_or_else(|| (event.recorded_at, event.header.source_system.clone()), |row| (row.created_at, row.source_system.clone()));
+    let (created_at, source_system) = row.as_ref().map_or_else(
+        || (event.recorded_at, event.header.source_system.clone()),
+        |row| (row.created_at, row.source_system.clone()),
+    );
     let resource = evolve(row.map(|row| row.resource), event)?;
     Ok(Row {
         id: event.stream,

@@ -52,7 +52,8 @@ impl StoreError {
     /// Sorts a driver's error by what can be done about it.
     pub(super) fn during(operation: &'static str) -> impl Fn(sqlx::Error) -> Self {
         move |source| {
-            let code = source.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+            let code =
+                source.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
             // SQLITE_FULL is 13; PostgreSQL says disk_full 53100.
             if code == "13" || code == "53100" {
                 return Self::Full { operation, source };

@@ -45,7 +45,11 @@ pub enum Reach {
 pub trait Store: Send + Sync + 'static {
     /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
     /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
-    async fn append(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError>;
+    async fn append(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError>;
 
     /// The log's head.
     async fn head(&self) -> Result<Head, StoreError>;
@@ -72,7 +76,12 @@ pub trait Store: Send + Sync + 'static {
     /// Begins a rebuild: the number of a new, empty generation of rows.
     async fn begin_rebuild(&self) -> Result<u32, StoreError>;
     /// Writes rows of a generation that is being built; `true_until` is the position at which each ends.
-    async fn write_rebuilt(&self, generation: u32, rows: &[(Row, u64)], closed: &[(StreamId, u64)]) -> Result<(), StoreError>;
+    async fn write_rebuilt(
+        &self,
+        generation: u32,
+        rows: &[(Row, u64)],
+        closed: &[(StreamId, u64)],
+    ) -> Result<(), StoreError>;
     /// Rows of a generation as of a size, by id: what a rebuild folds on.
     async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError>;
     /// Makes a generation the current one if it is complete to `size`; `false` if the log has grown beyond it.
@@ -89,7 +98,13 @@ pub trait Store: Send + Sync + 'static {
     /// Every client, by id.
     async fn clients(&self) -> Result<Vec<Client>, StoreError>;
     /// Remembers a token request's `jti` until it expires; `false` if it was used before.
-    async fn use_assertion(&self, client: &str, jti_digest: &[u8; 32], expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
+    async fn use_assertion(
+        &self,
+        client: &str,
+        jti_digest: &[u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Checks what must hold before serving: migrations, durability settings, append-only triggers, privileges.
     async fn check(&self) -> Result<(), StoreError>;

@@ -176,7 +176,9 @@ impl<'a> Planner<'a> {
             let outcome = match self.repeated(item) {
                 Some(answer) => answer.map(|_| None),
                 None => self.check(item, current, |stream| rows.contains_key(stream)).and_then(|()| {
-                    if let Some(holder) = item.must_be_free.iter().find_map(|key| taken.get(&(item.organisation.clone(), key.clone()))) {
+                    if let Some(holder) =
+                        item.must_be_free.iter().find_map(|key| taken.get(&(item.organisation.clone(), key.clone())))
+                    {
                         return Err(Rejection::Taken { holder: *holder });
                     }
                     self.fold(item, current.cloned(), position).map(Some)
@@ -185,7 +187,9 @@ impl<'a> Planner<'a> {
             rejections.push(match outcome {
                 Ok(row) => {
                     if let Some(row) = row {
-                        taken.extend(item.must_be_free.iter().map(|key| ((item.organisation.clone(), key.clone()), item.stream)));
+                        taken.extend(
+                            item.must_be_free.iter().map(|key| ((item.organisation.clone(), key.clone()), item.stream)),
+                        );
                         rows.insert(item.stream, row);
                         position += 1;
                     }
@@ -222,9 +226,10 @@ impl<'a> Planner<'a> {
             schema: item.event.facts.schema(),
             parts: item.event.parts.iter().map(|part| (part.name.clone(), part.commitment)).collect(),
         };
-        let leaf = leaf
-            .encode()
-            .map_err(|error| StoreError::Corrupt { position, detail: format!("its leaf cannot be written: {error}") })?;
+        let leaf = leaf.encode().map_err(|error| StoreError::Corrupt {
+            position,
+            detail: format!("its leaf cannot be written: {error}"),
+        })?;
         *counter += 1;
         let leaf_hash = leaf_hash(&leaf);
         let completed = self
@@ -233,7 +238,8 @@ impl<'a> Planner<'a> {
             .map_err(|error| StoreError::Corrupt { position, detail: error.to_string() })?;
         self.state.subtrees.extend(completed);
         self.place(row, position);
-        let answer = Appended { position, stream: item.stream, version, recorded_at: self.recorded_at, repeated: false };
+        let answer =
+            Appended { position, stream: item.stream, version, recorded_at: self.recorded_at, repeated: false };
         if let Some(key) = item.key {
             let kept = KeptAnswer {
                 fingerprint: key.fingerprint,

@@ -42,17 +42,26 @@ pub(super) fn body_of(row: &Row) -> Result<String, StoreError> {
         source_system: row.source_system.as_deref(),
         resource: &row.resource,
     };
-    serde_json::to_string(&body)
-        .map_err(|error| StoreError::Corrupt { position: row.from_position, detail: format!("row cannot be written: {error}") })
+    serde_json::to_string(&body).map_err(|error| StoreError::Corrupt {
+        position: row.from_position,
+        detail: format!("row cannot be written: {error}"),
+    })
 }
 
 /// A row back from its columns.
-pub(super) fn row_from(id: Uuid, organisation: &str, from_position: i64, version: i64, body: &str) -> Result<Row, StoreError> {
+pub(super) fn row_from(
+    id: Uuid,
+    organisation: &str,
+    from_position: i64,
+    version: i64,
+    body: &str,
+) -> Result<Row, StoreError> {
     let position = to_position(from_position)?;
     let corrupt = |detail: String| StoreError::Corrupt { position, detail };
     // The error of serde_json could repeat a value, so only its place is said.
-    let body: Body = serde_json::from_str(body)
-        .map_err(|error| corrupt(format!("a row's body cannot be read (line {}, column {})", error.line(), error.column())))?;
+    let body: Body = serde_json::from_str(body).map_err(|error| {
+        corrupt(format!("a row's body cannot be read (line {}, column {})", error.line(), error.column()))
+    })?;
     let organisation: OrganisationCode =
         organisation.parse().map_err(|_| corrupt("a row's organisation is no organisation code".to_owned()))?;
     Ok(Row {
@@ -103,7 +112,8 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
             match Class::from_stored(&part.class) {
                 Some(Class::Facts) => facts = Some(part.bytes),
                 Some(Class::Index) => {
-                    index = serde_json::from_slice::<Vec<IndexEntry>>(&part.bytes).map_err(|_| corrupt("an index part cannot be read"))?;
+                    index = serde_json::from_slice::<Vec<IndexEntry>>(&part.bytes)
+                        .map_err(|_| corrupt("an index part cannot be read"))?;
                 }
                 Some(class) => {
                     if !sealed.contains(&class) {
@@ -122,7 +132,10 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
             event: EventId(envelope.event),
             stream: StreamId(envelope.stream),
             version: to_position(envelope.version)?,
-            organisation: envelope.organisation.parse().map_err(|_| corrupt("its organisation is no organisation code"))?,
+            organisation: envelope
+                .organisation
+                .parse()
+                .map_err(|_| corrupt("its organisation is no organisation code"))?,
             recorded_at: Timestamp::from_micros(envelope.recorded_at),
             header,
             facts,
@@ -135,7 +148,8 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
 
 /// A stored number that counts from 0.
 pub(super) fn to_position(stored: i64) -> Result<u64, StoreError> {
-    u64::try_from(stored).map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored position is negative".to_owned() })
+    u64::try_from(stored)
+        .map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored position is negative".to_owned() })
 }
 
 /// A number that counts from 0, as the databases keep it. Positions never reach the end of the range, which stands
@@ -146,5 +160,7 @@ pub(super) fn from_position(position: u64) -> i64 {
 
 /// Thirty-two bytes from a column.
 pub(super) fn digest_from(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
-    bytes.try_into().map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored digest has not 32 bytes".to_owned() })
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored digest has not 32 bytes".to_owned() })
 }

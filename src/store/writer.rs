@@ -31,7 +31,10 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer's task on the current runtime. `clock` says when a batch is recorded.
-    pub fn start(store: Arc<dyn Store>, clock: impl Fn() -> Timestamp + Send + 'static) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(
+        store: Arc<dyn Store>,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX_GROUPS);
         let task = tokio::spawn(run(store, waiting, clock));
         (Self { queue }, task)
@@ -77,7 +80,10 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Waiting>, clock:
 }
 
 /// Takes what is waiting now, up to the bounds; a group that does not fit any more is held for the next batch.
-fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>) -> (Vec<Group>, Vec<oneshot::Sender<Answer>>, Option<Waiting>) {
+fn gather(
+    first: Waiting,
+    waiting: &mut mpsc::Receiver<Waiting>,
+) -> (Vec<Group>, Vec<oneshot::Sender<Answer>>, Option<Waiting>) {
     let (mut events, mut bytes) = weight(&first.group);
     let (mut groups, mut answers) = (vec![first.group], vec![first.answer]);
     while let Ok(next) = waiting.try_recv() {

@@ -1,6 +1,6 @@
 //! What a vault does, whatever its store: each function runs on SQLite and on PostgreSQL.
 
-use super::test_ground::{Ground, master};
+use super::ground_test::{Ground, master};
 use super::*;
 use crate::domain::ids::{EventId, StreamId};
 use std::collections::HashSet;

@@ -1,10 +1,10 @@
 //! The keeper shares transactions, and a failed one answers everyone who waited for it.
 
+use super::ground_test::master;
 use super::keeper::Keeper;
 use super::key::{KeyClass, KeyId};
 use super::ring::KeyRing;
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey};
-use super::test_ground::master;
 use super::{SeededRandom, VaultError};
 use crate::domain::ids::PersonId;
 use async_trait::async_trait;

@@ -267,8 +267,8 @@ fn unwrap_deployment(master: &MasterKeys, records: &[DeploymentRecord]) -> Resul
 #[cfg(test)]
 mod contract_test;
 #[cfg(test)]
+mod ground_test;
+#[cfg(test)]
 mod keeper_test;
 #[cfg(test)]
 mod postgres_test;
-#[cfg(test)]
-mod test_ground;

@@ -72,9 +72,11 @@ impl PostgresKeys {
             url.parse().map_err(|_| VaultError::Configuration("the key store's URL is not a PostgreSQL URL"))?;
         let connected =
             PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options);
-        let pool = connected.await.map_err(|error| match error.as_database_error().and_then(|inner| inner.code()) {
-            Some(code) if code == NO_SUCH_DATABASE => VaultError::Missing,
-            _ => VaultError::store("be opened", error),
+        let pool = connected.await.map_err(|error| {
+            match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+                Some(code) if code == NO_SUCH_DATABASE => VaultError::Missing,
+                _ => VaultError::store("be opened", error),
+            }
         })?;
         let (ours, events): (bool, bool) =
             sqlx::query_as(TABLES).fetch_one(&pool).await.map_err(|error| VaultError::store("be opened", error))?;

@@ -1,8 +1,8 @@
 //! Two writers on one PostgreSQL, at the one moment that matters: while the other's transaction is still open.
 
+use super::ground_test::Ground;
 use super::key::{KeyClass, KeyId, KeyName};
 use super::store::{KeyRecord, NewKey, WrappedBytes, WrappedKey};
-use super::test_ground::Ground;
 use crate::domain::ids::PersonId;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;

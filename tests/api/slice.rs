@@ -23,20 +23,32 @@ async fn a_recording_is_read_now_and_as_it_stood() {
             .await
             .expect(201);
         let now = caller.get(&format!("/v1/outcomes/{outcome}")).await.expect(200);
-        assert_eq!((now.body["title"].as_str(), now.body["version"].as_u64()), (Some("Walk the dog twice a week"), Some(1)));
+        assert_eq!(
+            (now.body["title"].as_str(), now.body["version"].as_u64()),
+            (Some("Walk the dog twice a week"), Some(1))
+        );
         let then = caller.get(&format!("/v1/outcomes/{outcome}?as_of={}", reworded.position() - 1)).await.expect(200);
         assert_eq!(then.body["title"], "Walk the dog with my friends again");
         assert_eq!(then.body["framework_items"], json!(["talking-points-people@1#seeing-people"]));
         let positions = caller.get("/v1/events").await.expect(200);
-        let positions: Vec<u64> = positions.body["items"].as_array().unwrap().iter().map(|event| event["position"].as_u64().unwrap()).collect();
+        let positions: Vec<u64> = positions.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["position"].as_u64().unwrap())
+            .collect();
         assert_eq!(positions, [12, 13, 14], "twelve shipped lists come before");
         caller.review(&person, &outcome, "person", "fully_met").await.expect(201);
         caller.review(&person, &outcome, "practitioner", "not_met").await.expect(201);
         let sides = caller.get(&format!("/v1/outcomes/{outcome}/disagreement")).await.expect(200);
         assert_eq!(sides.body["disagree"], true);
         let history = caller.get(&format!("/v1/outcomes/{outcome}/history")).await.expect(200);
-        let told: Vec<&str> = history.body["entries"].as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();
-        assert_eq!(told[1], "Outcome reworded from “Walk the dog with my friends again” to “Walk the dog twice a week”");
+        let told: Vec<&str> =
+            history.body["entries"].as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+        assert_eq!(
+            told[1],
+            "Outcome reworded from “Walk the dog with my friends again” to “Walk the dog twice a week”"
+        );
         assert_eq!(told.len(), 4);
         let record = caller.get(&format!("/v1/people/{person}/record")).await.expect(200);
         assert_eq!(record.body["person"]["name"], "Morgan Sample");

@@ -31,7 +31,7 @@ fn is_test_file(file: &str) -> bool {
         || name == "tests.rs"
         || name.ends_with("_test.rs")
         || name.ends_with("_tests.rs")
-        || file.contains("/tests/")
+        || file.split('/').any(|folder| folder == "tests" || folder.ends_with("_test"))
 }
 
 /// `src/domain/mod.rs` is `domain`, `src/domain/ids.rs` is `domain, ids`.

@@ -2,9 +2,9 @@
 
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
+use cairn::app::auth::DevelopmentIssuer;
 use cairn::app::words::{OrganisationCode, Scope};
 use cairn::app::{Clock, FixedClock, SeededIds};
-use cairn::app::auth::DevelopmentIssuer;
 use cairn::cli::service::{Service, Sources};
 use cairn::config::{Flags, Settings};
 use reqwest::{Method, StatusCode};
@@ -62,7 +62,10 @@ impl TestService {
         install_providers();
         let folder = tempfile::tempdir().unwrap();
         let (database, keys) = match backend {
-            Backend::Sqlite => (format!("sqlite:{}/cairn.db", folder.path().display()), format!("sqlite:{}/keys/keys.db", folder.path().display())),
+            Backend::Sqlite => (
+                format!("sqlite:{}/cairn.db", folder.path().display()),
+                format!("sqlite:{}/keys/keys.db", folder.path().display()),
+            ),
             Backend::Postgres => postgres::fresh().await,
         };
         let file = folder.path().join("cairn.toml");
@@ -74,7 +77,12 @@ impl TestService {
             ),
         )
         .unwrap();
-        let sources = cairn::config::Sources { file: Some(file), flags: Flags::default(), environment: Vec::new(), is_terminal: false };
+        let sources = cairn::config::Sources {
+            file: Some(file),
+            flags: Flags::default(),
+            environment: Vec::new(),
+            is_terminal: false,
+        };
         let settings = Settings::load(&sources).unwrap();
         let clock = Arc::new(FixedClock::at(NOW.parse().unwrap()));
         let mut started =
@@ -90,7 +98,9 @@ impl TestService {
         }
         let ids = Arc::new(SeededIds::new(u64::try_from(self.clock.now().micros()).unwrap()));
         let sources = Sources { clock: self.clock.clone(), ids };
-        let service = Service::start(&self.settings, &sources, None).await.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+        let service = Service::start(&self.settings, &sources, None)
+            .await
+            .unwrap_or_else(|failure| panic!("{}", failure.chain()));
         self.base = service.public_url.clone();
         self.service = Some(service);
     }
@@ -110,7 +120,12 @@ impl TestService {
 
     /// A caller with some scopes.
     pub fn caller_with(&self, organisation: &str, scopes: &[Scope]) -> Client {
-        Client { base: self.base.clone(), http: self.http.clone(), token: Some(self.token(organisation, scopes)), keys: Arc::default() }
+        Client {
+            base: self.base.clone(),
+            http: self.http.clone(),
+            token: Some(self.token(organisation, scopes)),
+            keys: Arc::default(),
+        }
     }
 }
 
@@ -142,7 +157,12 @@ impl Answer {
     /// Expects a problem of a type.
     #[track_caller]
     pub fn expect_problem(self, status: u16, slug: &str) -> Self {
-        assert_eq!((self.status, self.body["type"].as_str()), (status, Some(format!("/problems/{slug}").as_str())), "{}", self.text);
+        assert_eq!(
+            (self.status, self.body["type"].as_str()),
+            (status, Some(format!("/problems/{slug}").as_str())),
+            "{}",
+            self.text
+        );
         self
     }
     /// The id of a recording.
@@ -210,10 +230,13 @@ impl Client {
 
     /// Registers a person.
     pub async fn person(&self) -> String {
-        self.post("/v1/people", &json!({"occurred_at": "2026-01-05", "name": "Morgan Sample", "birth_date": "1951-03-14"}))
-            .await
-            .expect(201)
-            .id()
+        self.post(
+            "/v1/people",
+            &json!({"occurred_at": "2026-01-05", "name": "Morgan Sample", "birth_date": "1951-03-14"}),
+        )
+        .await
+        .expect(201)
+        .id()
     }
 
     /// Identifies an outcome of a person.

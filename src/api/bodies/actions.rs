@@ -56,8 +56,7 @@ impl Body for AgreeAction {
             taken_by: self.taken_by.into(),
             due: self.due.map(|due| parsed("/due", &due)).transpose()?,
         };
-        let command =
-            ActionCommand::Agree { facts, description: self.description, taken_by_name: self.taken_by_name };
+        let command = ActionCommand::Agree { facts, description: self.description, taken_by_name: self.taken_by_name };
         Ok(Recording {
             target,
             command: Command::Action(command),

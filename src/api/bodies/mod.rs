@@ -54,7 +54,10 @@ const REFERENCE_MAX: usize = 300;
 pub(super) fn source(source: Option<Source>) -> Result<Option<SourceReference>, Problem> {
     let Some(source) = source else { return Ok(None) };
     let named = (1..=SYSTEM_MAX).contains(&source.system.len())
-        && source.system.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:/".contains(&byte));
+        && source
+            .system
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:/".contains(&byte));
     if !named {
         return Err(Problem::invalid("/source/system", "must be 1 to 128 of a–z, 0–9 and -._:/"));
     }

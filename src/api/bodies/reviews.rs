@@ -160,7 +160,12 @@ impl Body for WithdrawReview {
     }
 }
 
-fn appraisal(status: &str, stage: ReviewStage, rating: Option<&str>, narratives: &[String]) -> Result<Appraisal, Problem> {
+fn appraisal(
+    status: &str,
+    stage: ReviewStage,
+    rating: Option<&str>,
+    narratives: &[String],
+) -> Result<Appraisal, Problem> {
     Ok(Appraisal {
         status: parsed("/status", status)?,
         stage: stage.into(),

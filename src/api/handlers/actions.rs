@@ -6,14 +6,14 @@ use crate::api::json::JsonBody;
 use crate::api::problem::Problem;
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::nouns::ActionView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
 /// Records a step that was agreed.
 ///
-/// Who may call: clients with `actions:write`. 
+/// Who may call: clients with `actions:write`.
 #[utoipa::path(tag = "actions", operation_id = "agree_action", request_body = AgreeAction, responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["actions:write"])))]
 #[post("/actions")]
 pub async fn agree_action(call: Call, body: JsonBody<AgreeAction>) -> Result<HttpResponse, Problem> {
@@ -26,7 +26,11 @@ pub async fn agree_action(call: Call, body: JsonBody<AgreeAction>) -> Result<Htt
 /// Who may call: clients with `actions:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "actions", operation_id = "progress_action", request_body = ProgressAction, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["actions:write"])))]
 #[post("/actions/{id}/progress")]
-pub async fn progress_action(call: Call, id: Path<String>, body: JsonBody<ProgressAction>) -> Result<HttpResponse, Problem> {
+pub async fn progress_action(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<ProgressAction>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Action))?;
     record_change(&call, body, Kind::Action, &id, "actions").await
 }

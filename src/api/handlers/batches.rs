@@ -77,7 +77,12 @@ impl LineAnswer {
     responses((status = 200, content((LineAnswer = "application/x-ndjson")), description = "One answer a line, as they are recorded")),
     security(("oauth2" = ["batches:write"])))]
 #[post("/batches")]
-pub async fn record_batch(call: Call, request: HttpRequest, query: Query<BatchQuery>, payload: Payload) -> Result<HttpResponse, Problem> {
+pub async fn record_batch(
+    call: Call,
+    request: HttpRequest,
+    query: Query<BatchQuery>,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::BatchesWrite)?;
     let mode = match query.mode.as_deref() {
         None | Some("each") => BatchMode::Each,
@@ -94,8 +99,13 @@ pub async fn record_batch(call: Call, request: HttpRequest, query: Query<BatchQu
     actix_web::rt::spawn(with_id(id, async move {
         Batch { call, mode, names: Names::new(), answers }.run(lines).await;
     }));
-    let stream = futures::stream::poll_fn(move |context| sent.poll_recv(context).map(|bytes| bytes.map(Ok::<Bytes, Infallible>)));
-    Ok(HttpResponse::Ok().content_type("application/x-ndjson").insert_header(("Cache-Control", "no-store")).streaming(stream))
+    let stream = futures::stream::poll_fn(move |context| {
+        sent.poll_recv(context).map(|bytes| bytes.map(Ok::<Bytes, Infallible>))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-ndjson")
+        .insert_header(("Cache-Control", "no-store"))
+        .streaming(stream))
 }
 
 struct Batch {
@@ -145,7 +155,8 @@ impl Batch {
     fn refuse_all(&self, chunk: Vec<(u64, Result<BatchLine, Problem>)>) {
         for (number, line) in chunk {
             let problem = line.err().unwrap_or_else(|| {
-                Problem::new(Type::LineRefused).detail(format!("an all-or-nothing batch has at most {ALL_MAX_LINES} whole lines"))
+                Problem::new(Type::LineRefused)
+                    .detail(format!("an all-or-nothing batch has at most {ALL_MAX_LINES} whole lines"))
             });
             self.answer(number, Err(problem));
         }
@@ -158,7 +169,10 @@ impl Batch {
         let mut answers: Vec<(u64, Result<Receipt, Problem>)> = Vec::new();
         for (number, line) in chunk {
             match line {
-                Ok(_) if broken => answers.push((number, Err(Problem::new(Type::LineRefused).detail("another line of the batch was refused")))),
+                Ok(_) if broken => answers.push((
+                    number,
+                    Err(Problem::new(Type::LineRefused).detail("another line of the batch was refused")),
+                )),
                 Ok(line) => {
                     whole.push(line);
                     numbers.push(number);
@@ -194,11 +208,19 @@ impl Batch {
 
 fn read_line(bytes: &[u8]) -> Result<BatchLine, Problem> {
     let line: RawLine = parse(bytes)?;
-    check_idempotency_key(&line.key).map_err(|_| Problem::invalid("/key", "must have 1 to 200 printable ASCII characters"))?;
+    check_idempotency_key(&line.key)
+        .map_err(|_| Problem::invalid("/key", "must have 1 to 200 printable ASCII characters"))?;
     if line.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > 64 || name.starts_with('@')) {
         return Err(Problem::invalid("/name", "must have 1 to 64 characters and not begin with @"));
     }
-    Ok(BatchLine { key: line.key, name: line.name, operation: line.op, id: line.id, if_match: line.if_match, body: line.body })
+    Ok(BatchLine {
+        key: line.key,
+        name: line.name,
+        operation: line.op,
+        id: line.id,
+        if_match: line.if_match,
+        body: line.body,
+    })
 }
 
 macro_rules! operations {
@@ -216,18 +238,37 @@ macro_rules! operations {
 }
 
 operations!(
-    RegisterPerson, AmendPerson, AddPersonIdentifier, RecordConversation, AmendConversation, RecordNarrative,
-    AmendNarrative, WithdrawNarrative, RespondToNarrative, IdentifyOutcome, RewordOutcome, PrioritiseOutcome,
-    CloseOutcome, ReopenOutcome, RecordReview, ReviseReview, WithdrawReview, AgreeAction, ProgressAction,
-    RecordContribution, PublishFramework,
+    RegisterPerson,
+    AmendPerson,
+    AddPersonIdentifier,
+    RecordConversation,
+    AmendConversation,
+    RecordNarrative,
+    AmendNarrative,
+    WithdrawNarrative,
+    RespondToNarrative,
+    IdentifyOutcome,
+    RewordOutcome,
+    PrioritiseOutcome,
+    CloseOutcome,
+    ReopenOutcome,
+    RecordReview,
+    ReviseReview,
+    WithdrawReview,
+    AgreeAction,
+    ProgressAction,
+    RecordContribution,
+    PublishFramework,
 );
 
 fn recording<B: Body>(line: &BatchLine) -> Result<Recording, Problem> {
     let target = match &line.id {
         Some(id) => {
-            let id = uuid::Uuid::parse_str(id).map_err(|_| Problem::invalid("/id", "must be a UUID or the @name of an earlier line"))?;
+            let id = uuid::Uuid::parse_str(id)
+                .map_err(|_| Problem::invalid("/id", "must be a UUID or the @name of an earlier line"))?;
             if B::CHANGES && line.if_match.is_none() {
-                return Err(Problem::new(Type::PreconditionRequired).field("/if_match", "is required: the version that you saw"));
+                return Err(Problem::new(Type::PreconditionRequired)
+                    .field("/if_match", "is required: the version that you saw"));
             }
             Target::Existing { id: StreamId(id), if_match: line.if_match }
         }

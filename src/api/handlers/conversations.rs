@@ -6,14 +6,14 @@ use crate::api::json::JsonBody;
 use crate::api::problem::Problem;
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::nouns::ConversationView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
 /// Records a conversation that was held: asked or not, and what came of it.
 ///
-/// Who may call: clients with `conversations:write`. 
+/// Who may call: clients with `conversations:write`.
 #[utoipa::path(tag = "conversations", operation_id = "record_conversation", request_body = RecordConversation, responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["conversations:write"])))]
 #[post("/conversations")]
 pub async fn record_conversation(call: Call, body: JsonBody<RecordConversation>) -> Result<HttpResponse, Problem> {
@@ -26,7 +26,11 @@ pub async fn record_conversation(call: Call, body: JsonBody<RecordConversation>)
 /// Who may call: clients with `conversations:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "conversations", operation_id = "amend_conversation", request_body = AmendConversation, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["conversations:write"])))]
 #[post("/conversations/{id}/amendments")]
-pub async fn amend_conversation(call: Call, id: Path<String>, body: JsonBody<AmendConversation>) -> Result<HttpResponse, Problem> {
+pub async fn amend_conversation(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<AmendConversation>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Conversation))?;
     record_change(&call, body, Kind::Conversation, &id, "conversations").await
 }
@@ -46,7 +50,11 @@ pub async fn find_conversation(call: Call, id: Path<String>, query: Query<FindQu
 /// Who may call: clients with `conversations:read`.
 #[utoipa::path(tag = "conversations", operation_id = "list_conversations", params(ListQuery), responses((status = 200, body = ListOf<ConversationView>, description = "A page")), security(("oauth2" = ["conversations:read"])))]
 #[get("/conversations")]
-pub async fn list_conversations(call: Call, request: HttpRequest, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+pub async fn list_conversations(
+    call: Call,
+    request: HttpRequest,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_read(Kind::Conversation))?;
     list::<ConversationView>(&call, &request, Kind::Conversation, &query).await
 }

@@ -93,9 +93,14 @@ pub async fn list_events(call: Call, query: Query<EventQuery>) -> Result<HttpRes
 /// Who may call: clients with `events:read`.
 #[utoipa::path(tag = "events", operation_id = "list_stream_events", params(("id" = String, Path, description = "The recording's id"), EventQuery), responses((status = 200, body = EventList, description = "A page of its events")), security(("oauth2" = ["events:read"])))]
 #[get("/streams/{id}/events")]
-pub async fn list_stream_events(call: Call, id: Path<String>, query: Query<EventQuery>) -> Result<HttpResponse, Problem> {
+pub async fn list_stream_events(
+    call: Call,
+    id: Path<String>,
+    query: Query<EventQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::EventsRead)?;
-    let stream = id_in_path(&id, Kind::Outcome).map_err(|_| Problem::new(Type::NotFound).detail("there is no such recording"))?;
+    let stream = id_in_path(&id, Kind::Outcome)
+        .map_err(|_| Problem::new(Type::NotFound).detail("there is no such recording"))?;
     if !call.state.app.exists(&call.caller, stream).await? {
         return Err(Problem::new(Type::NotFound).detail("there is no such recording"));
     }

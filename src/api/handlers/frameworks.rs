@@ -6,7 +6,7 @@ use crate::api::json::JsonBody;
 use crate::api::problem::{Problem, Type};
 use crate::api::query::FindQuery;
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::nouns::FrameworkView;
+use crate::api::views::frameworks::FrameworkView;
 use crate::api::views::{ListOf, ReceiptView, View};
 use crate::app::Target;
 use crate::app::words::{FrameworkRef, Scope};
@@ -30,13 +30,19 @@ pub async fn publish_framework(call: Call, body: JsonBody<PublishFramework>) -> 
 /// Who may call: clients with `frameworks:write`, for versions of their own organisation. Needs `If-Match`.
 #[utoipa::path(tag = "frameworks", operation_id = "retire_framework", request_body = RetireFramework, params(("framework" = String, Path, description = "The framework's name"), ("version" = u32, Path, description = "Which version")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["frameworks:write"])))]
 #[post("/frameworks/{framework}/versions/{version}/retirement")]
-pub async fn retire_framework(call: Call, path: Path<(String, String)>, body: JsonBody<RetireFramework>) -> Result<HttpResponse, Problem> {
+pub async fn retire_framework(
+    call: Call,
+    path: Path<(String, String)>,
+    body: JsonBody<RetireFramework>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksWrite)?;
     let if_match = call.if_match()?;
     let reference = reference_in_path(&path)?;
     let found = call.state.app.own_framework(&call.caller, &reference).await?;
     let id = found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework of yours"))?;
-    let receipt = record(&call, body, Target::Existing { id, if_match: Some(if_match) }, &reference.to_string(), Some(if_match)).await?;
+    let receipt =
+        record(&call, body, Target::Existing { id, if_match: Some(if_match) }, &reference.to_string(), Some(if_match))
+            .await?;
     Ok(created(receipt, &format!("/v1/frameworks/{}/versions/{}", reference.id, reference.version)))
 }
 
@@ -56,7 +62,11 @@ pub async fn list_frameworks(call: Call, query: Query<FindQuery>) -> Result<Http
 /// Who may call: clients with `frameworks:read`.
 #[utoipa::path(tag = "frameworks", operation_id = "list_framework_versions", params(("framework" = String, Path, description = "The framework's name"), FindQuery), responses((status = 200, body = ListOf<FrameworkView>, description = "Its versions")), security(("oauth2" = ["frameworks:read"])))]
 #[get("/frameworks/{framework}/versions")]
-pub async fn list_framework_versions(call: Call, framework: Path<String>, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
+pub async fn list_framework_versions(
+    call: Call,
+    framework: Path<String>,
+    query: Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
     let page = call.state.app.frameworks(&call.caller, Some(&framework), query.as_of()?).await?;
     if page.items.is_empty() {
@@ -70,11 +80,16 @@ pub async fn list_framework_versions(call: Call, framework: Path<String>, query:
 /// Who may call: clients with `frameworks:read`.
 #[utoipa::path(tag = "frameworks", operation_id = "find_framework_version", params(("framework" = String, Path, description = "The framework's name"), ("version" = u32, Path, description = "Which version"), FindQuery), responses((status = 200, body = FrameworkView, description = "The version")), security(("oauth2" = ["frameworks:read"])))]
 #[get("/frameworks/{framework}/versions/{version}")]
-pub async fn find_framework_version(call: Call, path: Path<(String, String)>, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
+pub async fn find_framework_version(
+    call: Call,
+    path: Path<(String, String)>,
+    query: Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
     let reference = reference_in_path(&path)?;
     let found = call.state.app.framework_version_seen(&call.caller, &reference, query.as_of()?).await?;
-    let (complete, seen) = found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework version"))?;
+    let (complete, seen) =
+        found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework version"))?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, entity_tag(seen.row.version)))
         .insert_header((POSITION_HEADER, position_of(complete)))
@@ -82,5 +97,7 @@ pub async fn find_framework_version(call: Call, path: Path<(String, String)>, qu
 }
 
 fn reference_in_path(path: &(String, String)) -> Result<FrameworkRef, Problem> {
-    format!("{}@{}", path.0, path.1).parse().map_err(|_| Problem::new(Type::NotFound).detail("there is no such framework version"))
+    format!("{}@{}", path.0, path.1)
+        .parse()
+        .map_err(|_| Problem::new(Type::NotFound).detail("there is no such framework version"))
 }

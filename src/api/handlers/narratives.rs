@@ -6,14 +6,14 @@ use crate::api::json::JsonBody;
 use crate::api::problem::Problem;
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::nouns::NarrativeView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
 /// Records somebody's account, word for word.
 ///
-/// Who may call: clients with `narratives:write`. 
+/// Who may call: clients with `narratives:write`.
 #[utoipa::path(tag = "narratives", operation_id = "record_narrative", request_body = RecordNarrative, responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["narratives:write"])))]
 #[post("/narratives")]
 pub async fn record_narrative(call: Call, body: JsonBody<RecordNarrative>) -> Result<HttpResponse, Problem> {
@@ -26,7 +26,11 @@ pub async fn record_narrative(call: Call, body: JsonBody<RecordNarrative>) -> Re
 /// Who may call: clients with `narratives:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "narratives", operation_id = "amend_narrative", request_body = AmendNarrative, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["narratives:write"])))]
 #[post("/narratives/{id}/amendments")]
-pub async fn amend_narrative(call: Call, id: Path<String>, body: JsonBody<AmendNarrative>) -> Result<HttpResponse, Problem> {
+pub async fn amend_narrative(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<AmendNarrative>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Narrative))?;
     record_change(&call, body, Kind::Narrative, &id, "narratives").await
 }
@@ -36,7 +40,11 @@ pub async fn amend_narrative(call: Call, id: Path<String>, body: JsonBody<AmendN
 /// Who may call: clients with `narratives:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "narratives", operation_id = "withdraw_narrative", request_body = WithdrawNarrative, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["narratives:write"])))]
 #[post("/narratives/{id}/withdrawal")]
-pub async fn withdraw_narrative(call: Call, id: Path<String>, body: JsonBody<WithdrawNarrative>) -> Result<HttpResponse, Problem> {
+pub async fn withdraw_narrative(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<WithdrawNarrative>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Narrative))?;
     record_change(&call, body, Kind::Narrative, &id, "narratives").await
 }
@@ -46,7 +54,11 @@ pub async fn withdraw_narrative(call: Call, id: Path<String>, body: JsonBody<Wit
 /// Who may call: clients with `narratives:write`. `If-Match` may be left out: a response overwrites nothing.
 #[utoipa::path(tag = "narratives", operation_id = "respond_to_narrative", request_body = RespondToNarrative, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["narratives:write"])))]
 #[post("/narratives/{id}/responses")]
-pub async fn respond_to_narrative(call: Call, id: Path<String>, body: JsonBody<RespondToNarrative>) -> Result<HttpResponse, Problem> {
+pub async fn respond_to_narrative(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<RespondToNarrative>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Narrative))?;
     record_change(&call, body, Kind::Narrative, &id, "narratives").await
 }
@@ -66,7 +78,11 @@ pub async fn find_narrative(call: Call, id: Path<String>, query: Query<FindQuery
 /// Who may call: clients with `narratives:read`.
 #[utoipa::path(tag = "narratives", operation_id = "list_narratives", params(ListQuery), responses((status = 200, body = ListOf<NarrativeView>, description = "A page")), security(("oauth2" = ["narratives:read"])))]
 #[get("/narratives")]
-pub async fn list_narratives(call: Call, request: HttpRequest, query: Query<ListQuery>) -> Result<HttpResponse, Problem> {
+pub async fn list_narratives(
+    call: Call,
+    request: HttpRequest,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_read(Kind::Narrative))?;
     list::<NarrativeView>(&call, &request, Kind::Narrative, &query).await
 }

@@ -69,7 +69,9 @@ pub async fn grant_token(state: Data<ApiState>, request: HttpRequest, body: Byte
     if body.len() > FORM_MAX {
         return refused("the request is larger than 32 KiB");
     }
-    let Ok(pairs) = actix_web::web::Query::<Vec<(String, String)>>::from_query(std::str::from_utf8(&body).unwrap_or("\u{fffd}=")) else {
+    let Ok(pairs) =
+        actix_web::web::Query::<Vec<(String, String)>>::from_query(std::str::from_utf8(&body).unwrap_or("\u{fffd}="))
+    else {
         return refused("the form cannot be read");
     };
     let mut form = BTreeMap::new();

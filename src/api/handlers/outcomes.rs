@@ -6,16 +6,16 @@ use crate::api::json::JsonBody;
 use crate::api::problem::{Problem, Type};
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::history::OutcomeHistoryView;
 use crate::api::views::nouns::OutcomeView;
 use crate::api::views::record::DisagreementView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
 /// Records what matters to a person.
 ///
-/// Who may call: clients with `outcomes:write`. 
+/// Who may call: clients with `outcomes:write`.
 #[utoipa::path(tag = "outcomes", operation_id = "identify_outcome", request_body = IdentifyOutcome, responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["outcomes:write"])))]
 #[post("/outcomes")]
 pub async fn identify_outcome(call: Call, body: JsonBody<IdentifyOutcome>) -> Result<HttpResponse, Problem> {
@@ -28,7 +28,11 @@ pub async fn identify_outcome(call: Call, body: JsonBody<IdentifyOutcome>) -> Re
 /// Who may call: clients with `outcomes:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "outcomes", operation_id = "reword_outcome", request_body = RewordOutcome, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["outcomes:write"])))]
 #[post("/outcomes/{id}/rewordings")]
-pub async fn reword_outcome(call: Call, id: Path<String>, body: JsonBody<RewordOutcome>) -> Result<HttpResponse, Problem> {
+pub async fn reword_outcome(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<RewordOutcome>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Outcome))?;
     record_change(&call, body, Kind::Outcome, &id, "outcomes").await
 }
@@ -38,7 +42,11 @@ pub async fn reword_outcome(call: Call, id: Path<String>, body: JsonBody<RewordO
 /// Who may call: clients with `outcomes:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "outcomes", operation_id = "prioritise_outcome", request_body = PrioritiseOutcome, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["outcomes:write"])))]
 #[post("/outcomes/{id}/priorities")]
-pub async fn prioritise_outcome(call: Call, id: Path<String>, body: JsonBody<PrioritiseOutcome>) -> Result<HttpResponse, Problem> {
+pub async fn prioritise_outcome(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<PrioritiseOutcome>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Outcome))?;
     record_change(&call, body, Kind::Outcome, &id, "outcomes").await
 }
@@ -48,7 +56,11 @@ pub async fn prioritise_outcome(call: Call, id: Path<String>, body: JsonBody<Pri
 /// Who may call: clients with `outcomes:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "outcomes", operation_id = "close_outcome", request_body = CloseOutcome, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["outcomes:write"])))]
 #[post("/outcomes/{id}/closure")]
-pub async fn close_outcome(call: Call, id: Path<String>, body: JsonBody<CloseOutcome>) -> Result<HttpResponse, Problem> {
+pub async fn close_outcome(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<CloseOutcome>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Outcome))?;
     record_change(&call, body, Kind::Outcome, &id, "outcomes").await
 }
@@ -58,7 +70,11 @@ pub async fn close_outcome(call: Call, id: Path<String>, body: JsonBody<CloseOut
 /// Who may call: clients with `outcomes:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "outcomes", operation_id = "reopen_outcome", request_body = ReopenOutcome, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["outcomes:write"])))]
 #[post("/outcomes/{id}/reopening")]
-pub async fn reopen_outcome(call: Call, id: Path<String>, body: JsonBody<ReopenOutcome>) -> Result<HttpResponse, Problem> {
+pub async fn reopen_outcome(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<ReopenOutcome>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Outcome))?;
     record_change(&call, body, Kind::Outcome, &id, "outcomes").await
 }
@@ -88,7 +104,11 @@ pub async fn list_outcomes(call: Call, request: HttpRequest, query: Query<ListQu
 /// Who may call: clients with `outcomes:read`; reviews, narratives, actions and contributions are told as far as the token's scopes open them.
 #[utoipa::path(tag = "outcomes", operation_id = "find_outcome_history", params(("id" = String, Path, description = "The recording's id"), FindQuery), responses((status = 200, body = OutcomeHistoryView, description = "The history, in the order of recording")), security(("oauth2" = ["outcomes:read"])))]
 #[get("/outcomes/{id}/history")]
-pub async fn find_outcome_history(call: Call, id: Path<String>, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
+pub async fn find_outcome_history(
+    call: Call,
+    id: Path<String>,
+    query: Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::OutcomesRead)?;
     let outcome = id_in_path(&id, Kind::Outcome)?.into();
     let history = call.state.app.outcome_history(&call.caller, outcome, query.as_of()?).await?;
@@ -101,7 +121,11 @@ pub async fn find_outcome_history(call: Call, id: Path<String>, query: Query<Fin
 /// Who may call: clients with `reviews:read` and `outcomes:read`.
 #[utoipa::path(tag = "outcomes", operation_id = "find_outcome_disagreement", params(("id" = String, Path, description = "The recording's id"), FindQuery), responses((status = 200, body = DisagreementView, description = "The perspectives")), security(("oauth2" = ["outcomes:read", "reviews:read"])))]
 #[get("/outcomes/{id}/disagreement")]
-pub async fn find_outcome_disagreement(call: Call, id: Path<String>, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
+pub async fn find_outcome_disagreement(
+    call: Call,
+    id: Path<String>,
+    query: Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::OutcomesRead)?;
     call.needs(Scope::ReviewsRead)?;
     let outcome = id_in_path(&id, Kind::Outcome)?.into();

@@ -6,9 +6,9 @@ use crate::api::json::JsonBody;
 use crate::api::problem::{Problem, Type};
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::people::PersonView;
 use crate::api::views::record::PersonRecordView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
@@ -37,7 +37,11 @@ pub async fn amend_person(call: Call, id: Path<String>, body: JsonBody<AmendPers
 /// Who may call: clients with `people:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "people", operation_id = "add_person_identifier", request_body = AddPersonIdentifier, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["people:write"])))]
 #[post("/people/{id}/identifiers")]
-pub async fn add_person_identifier(call: Call, id: Path<String>, body: JsonBody<AddPersonIdentifier>) -> Result<HttpResponse, Problem> {
+pub async fn add_person_identifier(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<AddPersonIdentifier>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Person))?;
     record_change(&call, body, Kind::Person, &id, "people").await
 }
@@ -67,7 +71,11 @@ pub async fn list_people(call: Call, request: HttpRequest, query: Query<ListQuer
 /// Who may call: clients with `people:read`. The identifier stands in the body, because it must never stand in a URL.
 #[utoipa::path(tag = "people", operation_id = "search_people", request_body = SearchPeople, params(FindQuery), responses((status = 200, body = ListOf<PersonView>, description = "Nobody or one person")), security(("oauth2" = ["people:read"])))]
 #[post("/people/search")]
-pub async fn search_people(call: Call, query: Query<FindQuery>, body: JsonBody<SearchPeople>) -> Result<HttpResponse, Problem> {
+pub async fn search_people(
+    call: Call,
+    query: Query<FindQuery>,
+    body: JsonBody<SearchPeople>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::PeopleRead)?;
     let wanted = Identifier { system: body.value.system, value: body.value.value }.parse("")?;
     let page = call.state.app.search_people(&call.caller, &wanted, query.as_of()?).await?;
@@ -79,7 +87,11 @@ pub async fn search_people(call: Call, query: Query<FindQuery>, body: JsonBody<S
 /// Who may call: clients with `people:read`; each kind of recording needs its own scope besides, and kinds that the token does not open are named.
 #[utoipa::path(tag = "people", operation_id = "find_person_record", params(("id" = String, Path, description = "The person's id"), FindQuery), responses((status = 200, body = PersonRecordView, description = "The record")), security(("oauth2" = ["people:read"])))]
 #[get("/people/{id}/record")]
-pub async fn find_person_record(call: Call, id: Path<String>, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
+pub async fn find_person_record(
+    call: Call,
+    id: Path<String>,
+    query: Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::PeopleRead)?;
     let person = id_in_path(&id, Kind::Person)?.into();
     let record = call.state.app.person_record(&call.caller, person, query.as_of()?).await?;

@@ -6,8 +6,8 @@ use crate::api::json::JsonBody;
 use crate::api::problem::Problem;
 use crate::api::query::{FindQuery, ListQuery};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::{ListOf, ReceiptView};
 use crate::api::views::nouns::ReviewView;
+use crate::api::views::{ListOf, ReceiptView};
 use crate::app::words::{Kind, Scope};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
@@ -26,7 +26,11 @@ pub async fn record_review(call: Call, body: JsonBody<RecordReview>) -> Result<H
 /// Who may call: clients with `reviews:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "reviews", operation_id = "revise_review", request_body = ReviseReview, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["reviews:write"])))]
 #[post("/reviews/{id}/revisions")]
-pub async fn revise_review(call: Call, id: Path<String>, body: JsonBody<ReviseReview>) -> Result<HttpResponse, Problem> {
+pub async fn revise_review(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<ReviseReview>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Review))?;
     record_change(&call, body, Kind::Review, &id, "reviews").await
 }
@@ -36,7 +40,11 @@ pub async fn revise_review(call: Call, id: Path<String>, body: JsonBody<ReviseRe
 /// Who may call: clients with `reviews:write`. Needs `If-Match` with the version that the caller saw.
 #[utoipa::path(tag = "reviews", operation_id = "withdraw_review", request_body = WithdrawReview, params(("id" = String, Path, description = "The recording's id")), responses((status = 201, body = ReceiptView, description = "Recorded, durable and readable")), security(("oauth2" = ["reviews:write"])))]
 #[post("/reviews/{id}/withdrawal")]
-pub async fn withdraw_review(call: Call, id: Path<String>, body: JsonBody<WithdrawReview>) -> Result<HttpResponse, Problem> {
+pub async fn withdraw_review(
+    call: Call,
+    id: Path<String>,
+    body: JsonBody<WithdrawReview>,
+) -> Result<HttpResponse, Problem> {
     call.needs(Scope::to_write(Kind::Review))?;
     record_change(&call, body, Kind::Review, &id, "reviews").await
 }

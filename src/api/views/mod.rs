@@ -4,6 +4,7 @@
 //! recording.
 
 pub mod events;
+pub mod frameworks;
 pub mod history;
 pub mod nouns;
 pub mod people;

@@ -101,7 +101,10 @@ impl DisagreementView {
             .reviews
             .iter()
             .map(|side| {
-                Ok(PerspectiveReviewView { perspective: side.perspective.into(), review: ReviewView::of(&side.review)? })
+                Ok(PerspectiveReviewView {
+                    perspective: side.perspective.into(),
+                    review: ReviewView::of(&side.review)?,
+                })
             })
             .collect::<Result<_, AppError>>()?;
         Ok(Self {

@@ -34,8 +34,7 @@ const LONGEST_LIFE_SECONDS: i64 = 300;
 /// The longest `jti`, in characters.
 const MOST_JTI: usize = 200;
 /// What a sender hears from the registry on.
-const NOT_AUTHENTICATED: &str =
-    "the client is not registered here, was revoked, or none of its registered keys with this kid and algorithm signed this";
+const NOT_AUTHENTICATED: &str = "the client is not registered here, was revoked, or none of its registered keys with this kid and algorithm signed this";
 
 /// Verifies client assertions.
 #[derive(Clone)]
@@ -89,7 +88,11 @@ impl AssertionVerifier {
             .use_assertion(&client.id, &digest, keep_until, now)
             .await
             .map_err(|source| AuthError::Unavailable { operation, source })?;
-        if first { Ok(client) } else { Err(about(Fault::new("its jti was used before: each assertion is for one use"))) }
+        if first {
+            Ok(client)
+        } else {
+            Err(about(Fault::new("its jti was used before: each assertion is for one use")))
+        }
     }
 
     async fn keys_of(&self, client: &Client, jwt: &Jwt<'_>, now: Timestamp) -> Result<Arc<KeySet>, AuthError> {
@@ -120,7 +123,11 @@ impl AssertionVerifier {
         let algorithm = jwt.header.algorithm;
         if !ASSERTION_ALGORITHMS.contains(&algorithm) {
             let names: Vec<_> = ASSERTION_ALGORITHMS.iter().map(|known| name_of(*known)).collect();
-            return Err(Fault::new(format!("expected one of the algorithms {}, received {}", names.join(" "), name_of(algorithm))));
+            return Err(Fault::new(format!(
+                "expected one of the algorithms {}, received {}",
+                names.join(" "),
+                name_of(algorithm)
+            )));
         }
         let (issuer, subject) = (jwt.claims.required_text("iss")?, jwt.claims.required_text("sub")?);
         if issuer != subject {
@@ -148,7 +155,9 @@ impl AssertionVerifier {
             return Err(Fault::new(format!("exp is past: it was {expires_at}, and now it is {now}")));
         }
         if expires_at > now.plus_micros(LONGEST_LIFE_SECONDS * 1_000_000 + leeway) {
-            return Err(Fault::new(format!("exp must be at most 5 minutes ahead: it is {expires_at}, and now it is {now}")));
+            return Err(Fault::new(format!(
+                "exp must be at most 5 minutes ahead: it is {expires_at}, and now it is {now}"
+            )));
         }
         for name in ["iat", "nbf"] {
             let Some(instant) = jwt.claims.instant(name)? else { continue };

@@ -107,7 +107,13 @@ impl ClientKey {
     ///
     /// # Errors
     /// [`AuthError::Signing`].
-    pub fn assertion(&self, client: &str, audience: &str, now: Timestamp, random: &[u8; 16]) -> Result<Zeroizing<String>, AuthError> {
+    pub fn assertion(
+        &self,
+        client: &str,
+        audience: &str,
+        now: Timestamp,
+        random: &[u8; 16],
+    ) -> Result<Zeroizing<String>, AuthError> {
         let seconds = now.micros().div_euclid(1_000_000);
         let claims = json!({
             "iss": client, "sub": client, "aud": audience, "jti": hex::encode(random),

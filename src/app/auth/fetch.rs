@@ -110,7 +110,8 @@ impl Resolve for CheckedNames {
             let host = name.as_str().to_ascii_lowercase();
             let asked = host.clone();
             let found: Vec<SocketAddr> =
-                tokio::task::spawn_blocking(move || (asked.as_str(), 0).to_socket_addrs().map(Iterator::collect)).await??;
+                tokio::task::spawn_blocking(move || (asked.as_str(), 0).to_socket_addrs().map(Iterator::collect))
+                    .await??;
             if found.is_empty() || !found.iter().all(|address| rules.allows(&host, address.ip())) {
                 return Err(NotPublic.into());
             }
@@ -164,7 +165,3 @@ impl FetchJwks for HttpFetch {
         serde_json::from_slice(&document).map_err(FetchError::NotJson)
     }
 }
-
-#[cfg(test)]
-#[path = "fetch_test.rs"]
-mod tests;

@@ -49,7 +49,12 @@ impl TokenEndpoint {
     ///
     /// # Errors
     /// [`AuthError`], with the error codes of RFC 6749 section 5.2.
-    pub async fn grant(&self, request: &TokenRequest<'_>, now: Timestamp, random: &[u8; 16]) -> Result<IssuedToken, AuthError> {
+    pub async fn grant(
+        &self,
+        request: &TokenRequest<'_>,
+        now: Timestamp,
+        random: &[u8; 16],
+    ) -> Result<IssuedToken, AuthError> {
         let invalid = |description: String| AuthError::InvalidRequest { description };
         match request.grant_type {
             Some(GRANT_TYPE) => {}
@@ -63,13 +68,15 @@ impl TokenEndpoint {
             Some(ASSERTION_TYPE) => {}
             None => return Err(invalid(format!("client_assertion_type is missing: expected {ASSERTION_TYPE}"))),
             Some(other) => {
-                return Err(invalid(format!("client_assertion_type: expected {ASSERTION_TYPE}, received {}", shown(other))));
+                return Err(invalid(format!(
+                    "client_assertion_type: expected {ASSERTION_TYPE}, received {}",
+                    shown(other)
+                )));
             }
         }
-        let assertion = request
-            .client_assertion
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| invalid("client_assertion is missing: expected a JWT that the client's key signed".to_owned()))?;
+        let assertion = request.client_assertion.filter(|text| !text.is_empty()).ok_or_else(|| {
+            invalid("client_assertion is missing: expected a JWT that the client's key signed".to_owned())
+        })?;
         // Read before the assertion is used up, so that a slip of the pen does not cost one.
         let asked = asked_scopes(request.scope)?;
         let client = self.assertions.verify(assertion, now).await?;

@@ -134,7 +134,11 @@ impl Place {
         let tried_within = |micros| known.tried_at.is_some_and(|at| is_within(at, now, micros));
         match &known.set {
             Some((set, at)) if is_within(*at, now, BELIEVED) => {
-                if set.has(kid) || tried_within(AGAIN_FOR_UNKNOWN) { Step::Answer(set.clone()) } else { Step::Fetch }
+                if set.has(kid) || tried_within(AGAIN_FOR_UNKNOWN) {
+                    Step::Answer(set.clone())
+                } else {
+                    Step::Fetch
+                }
             }
             _ if tried_within(AGAIN_AFTER_FAILURE) => Step::Wait,
             _ => Step::Fetch,

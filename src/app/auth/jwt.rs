@@ -48,7 +48,8 @@ pub(super) fn name_of(algorithm: Algorithm) -> &'static str {
 
 /// What a sender wrote, fit to be repeated to it: short, printable, without quotes.
 pub(super) fn shown(text: &str) -> String {
-    let mut out: String = text.chars().take(120).map(|c| if c.is_ascii_graphic() && c != '"' { c } else { '?' }).collect();
+    let mut out: String =
+        text.chars().take(120).map(|c| if c.is_ascii_graphic() && c != '"' { c } else { '?' }).collect();
     if text.chars().count() > 120 {
         out.push_str("...");
     }
@@ -97,7 +98,9 @@ impl Members {
     /// A NumericDate (RFC 7519 section 2: a number of seconds, never a string), if it is there.
     pub(super) fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, Fault> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
-        numeric_date(value).map(Some).ok_or_else(|| Fault::new(format!("{name} must be a number of seconds since 1970")))
+        numeric_date(value)
+            .map(Some)
+            .ok_or_else(|| Fault::new(format!("{name} must be a number of seconds since 1970")))
     }
     /// A NumericDate that must be there.
     pub(super) fn required_instant(&self, name: &'static str) -> Result<Timestamp, Fault> {
@@ -123,7 +126,10 @@ impl Members {
 pub(super) fn numeric_date(value: &Value) -> Option<Timestamp> {
     if let Some(seconds) = value.as_i64() {
         let micros = seconds.checked_mul(1_000_000)?;
-        #[expect(clippy::cast_precision_loss, reason = "a bound of whole seconds: a rounded value is on the same side")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a bound of whole seconds: a rounded value is on the same side"
+        )]
         return (0.0..=LAST_SECOND).contains(&(seconds as f64)).then(|| Timestamp::from_micros(micros));
     }
     let seconds = value.as_f64().filter(|seconds| (0.0..=LAST_SECOND).contains(seconds))?;
@@ -189,7 +195,9 @@ fn read_header(members: &Members) -> Result<Header, Fault> {
     // Keys come from the registry and from configured issuers, never from the token that they are to verify.
     for embedded in ["jwk", "x5u", "x5c"] {
         if members.has(embedded) {
-            return Err(Fault::new(format!("a header with {embedded} is not accepted: keys are registered beforehand")));
+            return Err(Fault::new(format!(
+                "a header with {embedded} is not accepted: keys are registered beforehand"
+            )));
         }
     }
     // RFC 7515 section 4.1.11: an extension that must be understood is not; RFC 7797's b64 is one of them.
@@ -197,8 +205,9 @@ fn read_header(members: &Members) -> Result<Header, Fault> {
         return Err(Fault::new("a header with crit is not accepted: no extension is supported"));
     }
     let alg = members.required_text("alg")?;
-    let algorithm = algorithm_named(alg)
-        .ok_or_else(|| Fault::new(format!("the algorithm {} is not accepted: an asymmetric one is needed", shown(alg))))?;
+    let algorithm = algorithm_named(alg).ok_or_else(|| {
+        Fault::new(format!("the algorithm {} is not accepted: an asymmetric one is needed", shown(alg)))
+    })?;
     let kid = members.required_text("kid")?;
     if kid.len() > MOST_KID {
         return Err(Fault::new(format!("kid is longer than {MOST_KID} bytes")));
@@ -251,10 +260,19 @@ mod tests {
         let good = compact(r#"{"alg":"ES384","kid":"k"}"#, r#"{"iss":"a"}"#);
         assert!(Jwt::parse(&good).is_ok());
         let (head, _) = good.rsplit_once('.').unwrap();
-        for text in [head.to_owned(), format!("{good}.AAAA"), good.replacen('.', "=.", 1), String::new(), ".".into(), "..".into()] {
+        for text in [
+            head.to_owned(),
+            format!("{good}.AAAA"),
+            good.replacen('.', "=.", 1),
+            String::new(),
+            ".".into(),
+            "..".into(),
+        ] {
             assert!(Jwt::parse(&text).is_err(), "{text}");
         }
-        assert!(refused(&compact(r#"{"alg":"ES384","kid":"k"}"#, r#"{"iss":"a","iss":"b"}"#)).contains("no member twice"));
+        assert!(
+            refused(&compact(r#"{"alg":"ES384","kid":"k"}"#, r#"{"iss":"a","iss":"b"}"#)).contains("no member twice")
+        );
     }
 
     #[test]
@@ -270,10 +288,21 @@ mod tests {
 
     #[test]
     fn a_date_is_a_number_within_the_years_that_can_be_written() {
-        for (value, micros) in [(json!(0), 0), (json!(1.5), 1_500_000), (json!(253_402_300_799_i64), 253_402_300_799_000_000)] {
+        for (value, micros) in
+            [(json!(0), 0), (json!(1.5), 1_500_000), (json!(253_402_300_799_i64), 253_402_300_799_000_000)]
+        {
             assert_eq!(numeric_date(&value), Some(Timestamp::from_micros(micros)), "{value}");
         }
-        for value in [json!("1"), json!(-1), json!(253_402_300_800_i64), json!(1e300), json!(null), json!([1]), json!(i64::MAX), json!(u64::MAX)] {
+        for value in [
+            json!("1"),
+            json!(-1),
+            json!(253_402_300_800_i64),
+            json!(1e300),
+            json!(null),
+            json!([1]),
+            json!(i64::MAX),
+            json!(u64::MAX),
+        ] {
             assert_eq!(numeric_date(&value), None, "{value}");
         }
     }

@@ -110,8 +110,14 @@ impl SigningKey {
 }
 
 /// Writes and signs a compact JWT; the header is the caller's, and must name the algorithm.
-pub(super) fn sign_compact(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> Result<String, AuthError> {
-    let mut text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+pub(super) fn sign_compact(
+    header: &Value,
+    claims: &Value,
+    key: &EncodingKey,
+    algorithm: Algorithm,
+) -> Result<String, AuthError> {
+    let mut text =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
     let signature = jsonwebtoken::crypto::sign(text.as_bytes(), key, algorithm).map_err(AuthError::Signing)?;
     text.push('.');
     text.push_str(&signature);

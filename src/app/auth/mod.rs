@@ -32,17 +32,6 @@ pub mod public_key;
 pub mod registry;
 pub mod verify;
 
-#[cfg(test)]
-mod assertion_test;
-#[cfg(test)]
-mod fakes_test;
-#[cfg(test)]
-mod jwks_test;
-#[cfg(test)]
-mod registry_test;
-#[cfg(test)]
-mod verify_test;
-
 pub use assertion::AssertionVerifier;
 pub use client_key::{ClientKey, generate_client_key};
 pub use clients::ClientRegistry;

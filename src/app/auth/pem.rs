@@ -55,7 +55,12 @@ mod tests {
     fn other_texts_are_refused() {
         let one = encode(&[1, 2, 3]);
         let two = format!("{}{}", one.as_str(), one.as_str());
-        for text in ["", "-----BEGIN PRIVATE KEY-----", &two, "-----BEGIN EC PRIVATE KEY-----\nAA==\n-----END EC PRIVATE KEY-----"] {
+        for text in [
+            "",
+            "-----BEGIN PRIVATE KEY-----",
+            &two,
+            "-----BEGIN EC PRIVATE KEY-----\nAA==\n-----END EC PRIVATE KEY-----",
+        ] {
             assert!(decode(text).is_none());
         }
     }

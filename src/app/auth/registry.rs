@@ -92,7 +92,10 @@ impl ClientDesk<'_> {
             return Err(invalid("name", format!("1 to {MOST_NAME} characters on one line")));
         }
         if registration.organisation.as_str() == OrganisationCode::REFERENCE {
-            return Err(invalid("organisation", "a real one: nobody acts for the owner of the reference lists".to_owned()));
+            return Err(invalid(
+                "organisation",
+                "a real one: nobody acts for the owner of the reference lists".to_owned(),
+            ));
         }
         if registration.scopes.is_empty() {
             let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
@@ -128,7 +131,13 @@ impl ClientDesk<'_> {
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub async fn rotate(&self, id: &str, keys: ClientKeys, overlap_seconds: u32, now: Timestamp) -> Result<Client, RegistryError> {
+    pub async fn rotate(
+        &self,
+        id: &str,
+        keys: ClientKeys,
+        overlap_seconds: u32,
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
         if overlap_seconds > LONGEST_OVERLAP_SECONDS {
             return Err(invalid("overlap", format!("at most {LONGEST_OVERLAP_SECONDS} seconds")));
         }
@@ -235,4 +244,3 @@ fn overlapping(new: &Value, old: &Value, ends: i64, now: Timestamp) -> Value {
 fn is_same_key(one: &Value, other: &Value) -> bool {
     ["kty", "kid", "crv", "x", "y", "n", "e"].iter().all(|name| one.get(name) == other.get(name))
 }
-

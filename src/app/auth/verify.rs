@@ -144,7 +144,11 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// [`SettingsError`].
-    pub fn new(settings: VerifierSettings, registry: Arc<dyn ClientRegistry>, jwks: Arc<JwksSource>) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: VerifierSettings,
+        registry: Arc<dyn ClientRegistry>,
+        jwks: Arc<JwksSource>,
+    ) -> Result<Self, SettingsError> {
         let mut trusted = BTreeMap::new();
         let own = Trusted { audience: settings.audience, trust: Trust::Own { keys: settings.keys } };
         let mut issuers = vec![(settings.issuer.clone(), own)];
@@ -207,7 +211,8 @@ impl TokenVerifier {
         let client = client
             .filter(|client| client.revoked_at.is_none() && self.has_tokens_of(client, &verdict.issuer))
             .ok_or_else(|| {
-                let detail = format!("{} of {} is not registered, or was revoked", shown(&verdict.client), verdict.issuer);
+                let detail =
+                    format!("{} of {} is not registered, or was revoked", shown(&verdict.client), verdict.issuer);
                 Fault::veiled("the client of the token is not registered here for its issuer, or was revoked", detail)
                     .of_token()
             })?;
@@ -267,7 +272,13 @@ impl TokenVerifier {
         Ok(Verdict { issuer: issuer.clone(), client, organisation, scopes, ends_at, reached_at: now })
     }
 
-    async fn check_signature(&self, jwt: &Jwt<'_>, issuer: &str, trusted: &Trusted, now: Timestamp) -> Result<(), Fault> {
+    async fn check_signature(
+        &self,
+        jwt: &Jwt<'_>,
+        issuer: &str,
+        trusted: &Trusted,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         let fetched;
         let keys = match &trusted.trust {
             Trust::Own { keys } | Trust::Development { keys } => keys,
@@ -279,7 +290,10 @@ impl TokenVerifier {
                     return Err(Fault::new("jku is not the configured address of the issuer's keys"));
                 }
                 fetched = self.jwks.keys(jwks_url, &jwt.header.kid, now).await.map_err(|problem| {
-                    Fault::veiled("the issuer's keys cannot be had for the moment", format!("{issuer}: {}", problem.with_reasons()))
+                    Fault::veiled(
+                        "the issuer's keys cannot be had for the moment",
+                        format!("{issuer}: {}", problem.with_reasons()),
+                    )
                 })?;
                 &fetched
             }
@@ -336,7 +350,8 @@ fn development_organisation(jwt: &Jwt<'_>, ends_at: Timestamp) -> Result<Organis
         return Err(Fault::new("a development token lives at most 24 hours"));
     }
     let code = jwt.claims.required_text("organisation")?;
-    let organisation: OrganisationCode = code.parse().map_err(|_| Fault::new("organisation is no organisation code"))?;
+    let organisation: OrganisationCode =
+        code.parse().map_err(|_| Fault::new("organisation is no organisation code"))?;
     if organisation.as_str() == OrganisationCode::REFERENCE {
         return Err(Fault::new("nobody acts for the organisation of the reference lists"));
     }

@@ -69,7 +69,11 @@ impl PgStore {
         }
     }
 
-    async fn append_once(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+    async fn append_once(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
         let mut transaction = self.writing.begin().await.map_err(StoreError::during("begin an append"))?;
         let head = lock_head(&mut transaction).await?;
         let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
@@ -106,8 +110,10 @@ pub(super) fn full_head(row: &PgRow) -> Result<Head, StoreError> {
     let failed = StoreError::during("read the head");
     let frontier: Vec<u8> = row.try_get(3).map_err(&failed)?;
     let size = to_position(row.try_get(0).map_err(&failed)?)?;
-    let frontier = Frontier::from_bytes(&frontier)
-        .map_err(|error| StoreError::Corrupt { position: size, detail: format!("the tree's edge cannot be read: {error}") })?;
+    let frontier = Frontier::from_bytes(&frontier).map_err(|error| StoreError::Corrupt {
+        position: size,
+        detail: format!("the tree's edge cannot be read: {error}"),
+    })?;
     if frontier.size() != size {
         return Err(StoreError::Corrupt { position: size, detail: "the tree and the log differ in size".to_owned() });
     }
@@ -120,7 +126,8 @@ pub(super) fn full_head(row: &PgRow) -> Result<Head, StoreError> {
 }
 
 pub(super) fn generation_of(stored: i32) -> Result<u32, StoreError> {
-    u32::try_from(stored).map_err(|_| StoreError::Corrupt { position: 0, detail: "the rows' generation is negative".to_owned() })
+    u32::try_from(stored)
+        .map_err(|_| StoreError::Corrupt { position: 0, detail: "the rows' generation is negative".to_owned() })
 }
 
 pub(super) fn generation_to(generation: u32) -> i32 {
@@ -197,9 +204,9 @@ async fn read_holders(
         .map_err(StoreError::during("read keys"))?;
     let mut holders = HashMap::new();
     for (organisation, kind, value, id) in rows {
-        let wanted = keys.iter().find(|(owner, key)| {
-            owner.as_str() == organisation && key.kind.as_str() == kind && key.value == value
-        });
+        let wanted = keys
+            .iter()
+            .find(|(owner, key)| owner.as_str() == organisation && key.kind.as_str() == kind && key.value == value);
         if let Some(wanted) = wanted {
             holders.insert(wanted.clone(), StreamId(id));
         }
@@ -218,7 +225,12 @@ async fn write(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), Sto
         .bind(events.iter().map(|event| event.item.organisation.as_str()).collect::<Vec<_>>())
         .bind(events.iter().map(|event| from_position(event.organisation_counter)).collect::<Vec<_>>())
         .bind(events.iter().map(|event| event.item.event.facts.name()).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| i32::try_from(event.item.event.facts.schema()).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(
+            events
+                .iter()
+                .map(|event| i32::try_from(event.item.event.facts.schema()).unwrap_or(i32::MAX))
+                .collect::<Vec<_>>(),
+        )
         .bind(events.iter().map(|event| event.leaf.as_slice()).collect::<Vec<_>>())
         .bind(plan.recorded_at.micros())
         .bind(events.iter().map(|event| event.leaf_hash.as_bytes().as_slice()).collect::<Vec<_>>())
@@ -259,7 +271,12 @@ async fn write_parts(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(
         .flat_map(|event| Plan::parts(event).map(move |(ordinal, part)| (event.position, ordinal, part)))
         .collect();
     sqlx::query(PARTS)
-        .bind(parts.iter().map(|(position, ordinal, _)| from_position(position * PARTS_PER_EVENT + ordinal)).collect::<Vec<_>>())
+        .bind(
+            parts
+                .iter()
+                .map(|(position, ordinal, _)| from_position(position * PARTS_PER_EVENT + ordinal))
+                .collect::<Vec<_>>(),
+        )
         .bind(parts.iter().map(|(position, ..)| from_position(*position)).collect::<Vec<_>>())
         .bind(parts.iter().map(|(.., part)| part.name.as_str()).collect::<Vec<_>>())
         .bind(parts.iter().map(|(.., part)| part.class.as_str()).collect::<Vec<_>>())
@@ -308,7 +325,11 @@ pub(super) async fn close_rows(
 }
 
 /// Inserts row versions with their keys.
-pub(super) async fn insert_rows(connection: &mut PgConnection, generation: u32, rows: &[(Row, u64)]) -> Result<(), StoreError> {
+pub(super) async fn insert_rows(
+    connection: &mut PgConnection,
+    generation: u32,
+    rows: &[(Row, u64)],
+) -> Result<(), StoreError> {
     let bodies: Vec<String> = rows.iter().map(|(row, _)| body_of(row)).collect::<Result<_, _>>()?;
     let end = |end: u64| if end >= OPEN_END { i64::MAX } else { from_position(end) };
     sqlx::query(ROWS)

@@ -49,7 +49,10 @@ impl PgStore {
         let counted: Option<i64> =
             sqlx::query_scalar("SELECT MAX(position) + 1 FROM event").fetch_one(&self.pool).await.map_err(&failed)?;
         if crate::store::stored::to_position(counted.unwrap_or(0))? < head.size {
-            return Err(StoreError::Corrupt { position: head.size, detail: "the head is beyond the last event".to_owned() });
+            return Err(StoreError::Corrupt {
+                position: head.size,
+                detail: "the head is beyond the last event".to_owned(),
+            });
         }
         Ok(())
     }

@@ -8,17 +8,22 @@ const PUT: &str = "INSERT INTO client (id, body) VALUES ($1, $2) ON CONFLICT (id
 const GET: &str = "SELECT body FROM client WHERE id = $1";
 const ALL: &str = "SELECT body FROM client ORDER BY id";
 const FORGET: &str = "DELETE FROM used_assertion WHERE expires_at < $1";
-const USE: &str = "INSERT INTO used_assertion (client, jti_digest, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const USE: &str =
+    "INSERT INTO used_assertion (client, jti_digest, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 
 fn read(body: &str) -> Result<Client, StoreError> {
-    serde_json::from_str(body)
-        .map_err(|error| StoreError::Corrupt { position: 0, detail: format!("a registered client cannot be read: {error}") })
+    serde_json::from_str(body).map_err(|error| StoreError::Corrupt {
+        position: 0,
+        detail: format!("a registered client cannot be read: {error}"),
+    })
 }
 
 impl PgStore {
     pub(super) async fn write_client(&self, client: &Client) -> Result<(), StoreError> {
-        let body = serde_json::to_string(client)
-            .map_err(|error| StoreError::Corrupt { position: 0, detail: format!("a client cannot be written: {error}") })?;
+        let body = serde_json::to_string(client).map_err(|error| StoreError::Corrupt {
+            position: 0,
+            detail: format!("a client cannot be written: {error}"),
+        })?;
         sqlx::query(PUT)
             .bind(&client.id)
             .bind(body)

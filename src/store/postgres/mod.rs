@@ -63,7 +63,8 @@ impl PgStore {
                 // A connection that died is found by its next statement; asking each time costs a quarter of all reads.
                 .test_before_acquire(false)
         };
-        let reading = pool(connections.max(2)).connect_with(options.clone()).await.map_err(StoreError::during("connect"))?;
+        let reading =
+            pool(connections.max(2)).connect_with(options.clone()).await.map_err(StoreError::during("connect"))?;
         check_migrations(&reading).await?;
         let writing = pool(1).connect_with(options).await.map_err(StoreError::during("connect"))?;
         let size = Arc::new(watch::Sender::new(0));
@@ -146,7 +147,11 @@ async fn check_migrations(pool: &PgPool) -> Result<(), StoreError> {
 
 #[async_trait]
 impl Store for PgStore {
-    async fn append(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+    async fn append(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
         self.append_groups(groups, now).await
     }
     async fn head(&self) -> Result<Head, StoreError> {
@@ -183,7 +188,12 @@ impl Store for PgStore {
     async fn begin_rebuild(&self) -> Result<u32, StoreError> {
         self.new_generation().await
     }
-    async fn write_rebuilt(&self, generation: u32, rows: &[(Row, u64)], closed: &[(StreamId, u64)]) -> Result<(), StoreError> {
+    async fn write_rebuilt(
+        &self,
+        generation: u32,
+        rows: &[(Row, u64)],
+        closed: &[(StreamId, u64)],
+    ) -> Result<(), StoreError> {
         self.write_generation(generation, rows, closed).await
     }
     async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
@@ -207,7 +217,13 @@ impl Store for PgStore {
     async fn clients(&self) -> Result<Vec<Client>, StoreError> {
         self.read_clients().await
     }
-    async fn use_assertion(&self, client: &str, jti_digest: &[u8; 32], expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    async fn use_assertion(
+        &self,
+        client: &str,
+        jti_digest: &[u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write_assertion(client, jti_digest, expires_at, now).await
     }
     async fn check(&self) -> Result<(), StoreError> {

@@ -27,7 +27,10 @@ const SIZE_AT: &str = "SELECT COALESCE(MAX(position) + 1, 0) FROM event WHERE re
 macro_rules! list_of_rows {
     ($from:literal, $path:literal) => {
         concat!(
-            "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ", $from, " WHERE ", $path,
+            "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ",
+            $from,
+            " WHERE ",
+            $path,
             " AND r.generation = (SELECT generation FROM log_head) AND r.organisation = $2 AND r.from_position >= $3 \
              AND r.from_position < $4 AND r.to_position >= $4 AND ($5::text IS NULL OR r.status = $5) \
              AND ($6::text IS NULL OR r.perspective = $6) AND ($7::bigint IS NULL OR r.occurred_until > $7) \
@@ -102,13 +105,19 @@ impl PgStore {
     }
 
     pub(super) async fn read_size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
-        let size: i64 = again(&self.pool, async |pool| sqlx::query_scalar(SIZE_AT).bind(instant.micros()).fetch_one(&pool).await)
-            .await
-            .map_err(StoreError::during("find an instant"))?;
+        let size: i64 =
+            again(&self.pool, async |pool| sqlx::query_scalar(SIZE_AT).bind(instant.micros()).fetch_one(&pool).await)
+                .await
+                .map_err(StoreError::during("find an instant"))?;
         to_position(size)
     }
 
-    pub(super) async fn read_row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
+    pub(super) async fn read_row(
+        &self,
+        reach: &Reach,
+        id: StreamId,
+        as_of: Option<u64>,
+    ) -> Result<(Head, Option<Row>), StoreError> {
         let failed = StoreError::during("read a row");
         let columns = again(&self.pool, async |pool| {
             sqlx::query(ROW)

@@ -48,7 +48,12 @@ impl PgStore {
         transaction.commit().await.map_err(&failed)
     }
 
-    pub(super) async fn read_generation(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn read_generation(
+        &self,
+        generation: u32,
+        ids: &[StreamId],
+        as_of: u64,
+    ) -> Result<Vec<Row>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let rows = sqlx::query(GENERATION_ROWS)
             .bind(ids)

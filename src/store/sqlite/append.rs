@@ -19,15 +19,13 @@ static EVENTS: Table = Table::new(
      schema_version, leaf, leaf_hash)",
     11,
 );
-static PARTS: Table =
-    Table::new("INSERT INTO part (part_id, position, name, class, subject, key_id, salt, bytes)", 8);
+static PARTS: Table = Table::new("INSERT INTO part (part_id, position, name, class, subject, key_id, salt, bytes)", 8);
 static ROWS: Table = Table::new(
     "INSERT INTO row_version (generation, id, from_position, to_position, version, organisation, kind, person, outcome, \
      status, perspective, occurred_from, occurred_until, changed_at, body)",
     15,
 );
-static KEYS: Table =
-    Table::new("INSERT INTO row_key (organisation, kind, value, generation, from_position, id)", 6);
+static KEYS: Table = Table::new("INSERT INTO row_key (organisation, kind, value, generation, from_position, id)", 6);
 static ANSWERS: Table =
     Table::new("INSERT INTO idempotency (digest, fingerprint, position, stream, version, recorded_at)", 6);
 static SUBTREES: Table = Table::new("INSERT INTO log_subtree (tile_level, tree_index, hash)", 3);
@@ -54,8 +52,11 @@ impl SqliteStore {
         groups: &[Group],
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
-        let mut transaction =
-            self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(StoreError::during("begin an append"))?;
+        let mut transaction = self
+            .write
+            .begin_with("BEGIN IMMEDIATE".into_sql_str())
+            .await
+            .map_err(StoreError::during("begin an append"))?;
         let head = read_locked_head(&mut transaction).await?;
         let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
         let planned = plan(groups, &head, known, now)?;
@@ -74,8 +75,10 @@ pub(super) async fn read_locked_head(connection: &mut SqliteConnection) -> Resul
     let column = |error| StoreError::during("read the head")(error);
     let frontier: Vec<u8> = row.try_get(3).map_err(column)?;
     let size = to_position(row.try_get(0).map_err(column)?)?;
-    let frontier = Frontier::from_bytes(&frontier)
-        .map_err(|error| StoreError::Corrupt { position: size, detail: format!("the tree's edge cannot be read: {error}") })?;
+    let frontier = Frontier::from_bytes(&frontier).map_err(|error| StoreError::Corrupt {
+        position: size,
+        detail: format!("the tree's edge cannot be read: {error}"),
+    })?;
     if frontier.size() != size {
         return Err(StoreError::Corrupt { position: size, detail: "the tree and the log differ in size".to_owned() });
     }
@@ -165,9 +168,9 @@ async fn read_holders(
     for row in &rows {
         let (organisation, kind, value): (String, String, String) =
             (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?, row.try_get(2).map_err(&failed)?);
-        let wanted = keys.iter().find(|(owner, key)| {
-            owner.as_str() == organisation && key.kind.as_str() == kind && key.value == value
-        });
+        let wanted = keys
+            .iter()
+            .find(|(owner, key)| owner.as_str() == organisation && key.kind.as_str() == kind && key.value == value);
         if let Some(wanted) = wanted {
             holders.insert(wanted.clone(), StreamId(row.try_get::<Uuid, _>(3).map_err(&failed)?));
         }
@@ -225,7 +228,10 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
     insert_rows(connection, plan.head.generation, &plan.rows).await?;
     write_answers(connection, plan).await?;
     insert(connection, &SUBTREES, &plan.subtrees, |values, subtree| {
-        values.add(i64::from(subtree.tile_level)).add(from_position(subtree.index)).add(subtree.hash.as_bytes().to_vec());
+        values
+            .add(i64::from(subtree.tile_level))
+            .add(from_position(subtree.index))
+            .add(subtree.hash.as_bytes().to_vec());
     })
     .await
     .map_err(&failed)?;

@@ -19,17 +19,21 @@ impl SqliteStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("check settings");
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.write).await.map_err(&failed)?;
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.write).await.map_err(&failed)?;
+        let synchronous: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.write).await.map_err(&failed)?;
         if mode != "wal" || synchronous < 2 {
             return Err(StoreError::NotReady {
-                problem: format!("SQLite runs with journal_mode={mode} and synchronous={synchronous}, which can lose recordings"),
+                problem: format!(
+                    "SQLite runs with journal_mode={mode} and synchronous={synchronous}, which can lose recordings"
+                ),
                 remedy: "put the database on a file system that supports WAL with synchronous=FULL".to_owned(),
             });
         }
-        let triggers: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
-            .fetch_all(&self.read)
-            .await
-            .map_err(&failed)?;
+        let triggers: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+                .fetch_all(&self.read)
+                .await
+                .map_err(&failed)?;
         if let Some(missing) = TRIGGERS.iter().find(|name| !triggers.iter().any(|there| there == *name)) {
             return Err(StoreError::NotReady {
                 problem: format!("the trigger {missing}, which keeps the log append-only, is missing"),
@@ -40,7 +44,10 @@ impl SqliteStore {
         let counted: Option<i64> =
             sqlx::query_scalar("SELECT MAX(position) + 1 FROM event").fetch_one(&self.read).await.map_err(&failed)?;
         if counted.unwrap_or(0) != crate::store::stored::from_position(head.size) {
-            return Err(StoreError::Corrupt { position: head.size, detail: "the head and the last event differ".to_owned() });
+            return Err(StoreError::Corrupt {
+                position: head.size,
+                detail: "the head and the last event differ".to_owned(),
+            });
         }
         Ok(())
     }

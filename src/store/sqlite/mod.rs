@@ -82,7 +82,11 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn append(&self, groups: &[Group], now: Timestamp) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+    async fn append(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
         self.append_groups(groups, now).await
     }
     async fn head(&self) -> Result<Head, StoreError> {
@@ -119,7 +123,12 @@ impl Store for SqliteStore {
     async fn begin_rebuild(&self) -> Result<u32, StoreError> {
         self.new_generation().await
     }
-    async fn write_rebuilt(&self, generation: u32, rows: &[(Row, u64)], closed: &[(StreamId, u64)]) -> Result<(), StoreError> {
+    async fn write_rebuilt(
+        &self,
+        generation: u32,
+        rows: &[(Row, u64)],
+        closed: &[(StreamId, u64)],
+    ) -> Result<(), StoreError> {
         self.write_generation(generation, rows, closed).await
     }
     async fn rebuilt_rows(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
@@ -143,7 +152,13 @@ impl Store for SqliteStore {
     async fn clients(&self) -> Result<Vec<Client>, StoreError> {
         self.read_clients().await
     }
-    async fn use_assertion(&self, client: &str, jti_digest: &[u8; 32], expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    async fn use_assertion(
+        &self,
+        client: &str,
+        jti_digest: &[u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write_assertion(client, jti_digest, expires_at, now).await
     }
     async fn check(&self) -> Result<(), StoreError> {

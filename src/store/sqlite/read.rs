@@ -25,7 +25,10 @@ const SIZE_AT: &str = "SELECT COALESCE(MAX(position) + 1, 0) FROM event WHERE re
 macro_rules! list_of_rows {
     ($from:literal, $path:literal) => {
         concat!(
-            "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ", $from, " WHERE ", $path,
+            "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ",
+            $from,
+            " WHERE ",
+            $path,
             " AND r.generation = (SELECT generation FROM log_head) AND r.organisation = ?2 AND r.from_position >= ?3 \
              AND r.from_position < ?4 AND r.to_position >= ?4 AND (?5 IS NULL OR r.status = ?5) \
              AND (?6 IS NULL OR r.perspective = ?6) AND (?7 IS NULL OR r.occurred_until > ?7) \
@@ -92,7 +95,12 @@ impl SqliteStore {
         to_position(size)
     }
 
-    pub(super) async fn read_row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
+    pub(super) async fn read_row(
+        &self,
+        reach: &Reach,
+        id: StreamId,
+        as_of: Option<u64>,
+    ) -> Result<(Head, Option<Row>), StoreError> {
         let failed = StoreError::during("read a row");
         let columns = sqlx::query(ROW)
             .bind(id.0)

@@ -8,7 +8,8 @@ use crate::store::stored::{from_position, to_position};
 use crate::store::{OPEN_END, StoreError};
 use sqlx::{Row as _, SqlSafeStr};
 
-const NEXT_GENERATION: &str = "SELECT MAX(1 + (SELECT COALESCE(MAX(generation), 0) FROM row_version), 1 + generation) FROM log_head";
+const NEXT_GENERATION: &str =
+    "SELECT MAX(1 + (SELECT COALESCE(MAX(generation), 0) FROM row_version), 1 + generation) FROM log_head";
 const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELECT generation FROM log_head)";
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
 const CLOSE: &str = "UPDATE row_version SET to_position = ?3 \
@@ -55,7 +56,12 @@ impl SqliteStore {
         transaction.commit().await.map_err(&failed)
     }
 
-    pub(super) async fn read_generation(&self, generation: u32, ids: &[StreamId], as_of: u64) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn read_generation(
+        &self,
+        generation: u32,
+        ids: &[StreamId],
+        as_of: u64,
+    ) -> Result<Vec<Row>, StoreError> {
         let rows = sqlx::query(GENERATION_ROWS)
             .bind(hex_list(ids.iter().map(|id| id.0.as_bytes().as_slice())))
             .bind(generation)
@@ -90,11 +96,7 @@ impl SqliteStore {
         let wanted = serde_json::Value::from_iter(
             places.iter().map(|(stream, start)| serde_json::json!([hex::encode(stream.0.as_bytes()), start])),
         );
-        let rows = sqlx::query(ROW_VERSIONS)
-            .bind(wanted.to_string())
-            .fetch_all(&self.read)
-            .await
-            .map_err(&failed)?;
+        let rows = sqlx::query(ROW_VERSIONS).bind(wanted.to_string()).fetch_all(&self.read).await.map_err(&failed)?;
         rows.iter()
             .map(|columns| {
                 let end: i64 = columns.try_get(5).map_err(&failed)?;
