@@ -5,6 +5,7 @@
 //! verbs that join them (`app`), and the edges (`api`, `cli`).
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ledger;
