@@ -85,7 +85,8 @@ impl Telemetry {
     }
 }
 
-#[cfg(all(test, not(feature = "otel")))]
+#[cfg(test)]
+#[cfg(not(feature = "otel"))]
 mod tests {
     use super::*;
     use crate::config::Sources;
