@@ -24,7 +24,8 @@ fn golden() -> Vec<(String, u32, Vec<u8>)> {
 #[test]
 fn every_golden_event_is_read_and_those_of_today_are_written_alike() {
     for (name, schema, bytes) in golden() {
-        let (header, facts) = Facts::read(&name, schema, &bytes).unwrap_or_else(|error| panic!("{name}.v{schema}: {error}"));
+        let (header, facts) =
+            Facts::read(&name, schema, &bytes).unwrap_or_else(|error| panic!("{name}.v{schema}: {error}"));
         assert_eq!(facts.name(), name);
         if facts.schema() == schema {
             let written = facts.to_part(&header).unwrap();

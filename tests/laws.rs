@@ -76,7 +76,8 @@ async fn check(backend: Backend, seed: u64, people: u64, cut: usize, asked: &[u3
 fn laws_hold_for_any_history() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for backend in backends() {
-        let mut runner = TestRunner::new(Config { cases: 4, failure_persistence: None, max_shrink_iters: 8, ..Config::default() });
+        let mut runner =
+            TestRunner::new(Config { cases: 4, failure_persistence: None, max_shrink_iters: 8, ..Config::default() });
         let history = (any::<u64>(), 1u64..6, 1usize..120, proptest::collection::vec(any::<u32>(), 3));
         runner
             .run(&history, |(seed, people, cut, asked)| {

@@ -15,6 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 use utoipa_actix_web::AppExt;
 
 /// How the server listens.
@@ -144,7 +145,8 @@ async fn around(
     let id = crate::app::new_request_id();
     let method = request.method().clone();
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let mut response = match with_id(id.clone(), next.call(request)).await {
+    let span = tracing::debug_span!("request", request_id = id, %method, traceparent, path = tracing::field::Empty, status = tracing::field::Empty);
+    let mut response = match with_id(id.clone(), next.call(request)).instrument(span.clone()).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
     };
@@ -156,6 +158,7 @@ async fn around(
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let pattern = response.request().match_pattern().unwrap_or_else(|| "unrouted".to_owned());
     let status = response.status().as_u16();
+    span.record("path", pattern.as_str()).record("status", status);
     let elapsed = started.elapsed();
     metrics::counter!("cairn_http_requests_total", "method" => method.to_string(), "path" => pattern.clone(), "status" => status.to_string())
         .increment(1);

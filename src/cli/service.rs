@@ -117,7 +117,7 @@ impl Service {
         let state = state(settings, &app, &public_url, metrics)?;
         let server_settings = ServerSettings {
             workers: settings.workers,
-            max_connections: settings.max_connections,
+            max_connections: per_worker(settings.max_connections, settings.workers),
             header_timeout: settings.header_timeout,
             keep_alive: settings.keep_alive,
             shutdown_timeout: settings.shutdown_timeout,
@@ -145,6 +145,13 @@ impl Service {
     pub async fn ended(&mut self) -> Result<(), Failure> {
         self.server.ended().await.map_err(|error| Failure::unavailable("the server failed".to_owned()).because(error))
     }
+}
+
+/// The setting is for the whole process; the server counts for each of its threads.
+fn per_worker(connections: usize, workers: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if workers > 0 { workers } else { cores() };
+    connections.div_ceil(workers).max(1)
 }
 
 fn state(

@@ -269,8 +269,8 @@ mod contract_test;
 #[cfg(test)]
 mod ground_test;
 #[cfg(test)]
-mod sqlite_file_test;
-#[cfg(test)]
 mod keeper_test;
 #[cfg(test)]
 mod postgres_test;
+#[cfg(test)]
+mod sqlite_file_test;
