@@ -251,7 +251,8 @@ impl App {
             Some(size) => size,
             None => self.store.head().await?.size,
         };
-        let as_of = size.checked_sub(1).map(AsOf::Position);
+        let Some(last) = size.checked_sub(1) else { return Ok(None) };
+        let as_of = Some(AsOf::Position(last));
         let Some((complete_to, outcome_seen)) = self.find(caller, Kind::Outcome, outcome.into(), as_of).await? else {
             return Ok(None);
         };

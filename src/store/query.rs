@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub struct Head {
     /// How many events there are; the next position.
     pub size: u64,
-    /// When the last of them was recorded; the epoch while there is none.
+    /// When the last of them was recorded; of a read as of an earlier size, when the last event before it was.
     pub recorded_at: Timestamp,
     /// The generation of rows that is current.
     pub generation: u32,

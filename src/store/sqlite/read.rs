@@ -12,10 +12,15 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-const ROW: &str = "SELECT h.size, h.recorded_at, h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
+const ROW: &str = "SELECT h.size, \
+    COALESCE((SELECT recorded_at FROM event WHERE ?2 < h.size AND position = ?2 - 1), h.recorded_at), h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
     FROM log_head AS h LEFT JOIN row_version AS r ON r.id = ?1 AND r.generation = h.generation \
         AND r.from_position < MIN(?2, h.size) AND r.to_position >= MIN(?2, h.size) \
         AND (?3 IS NULL OR r.organisation = ?3)";
+// When the last event before a size was recorded, or the last of all.
+const HEAD_AS_OF: &str = "SELECT h.size, \
+    COALESCE((SELECT recorded_at FROM event WHERE ?1 < h.size AND position = ?1 - 1), h.recorded_at), h.generation \
+    FROM log_head AS h WHERE h.one = 1";
 const ROWS_BY_ID: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = (SELECT generation FROM log_head) \
         AND to_position = 9223372036854775807 AND (?2 IS NULL OR organisation = ?2)";
@@ -86,6 +91,15 @@ impl SqliteStore {
         read_locked_head(&mut connection).await
     }
 
+    async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
+        let columns = sqlx::query(HEAD_AS_OF)
+            .bind(size.map_or(i64::MAX, from_position))
+            .fetch_one(&self.read)
+            .await
+            .map_err(StoreError::during("read the head"))?;
+        head_of(&columns)
+    }
+
     pub(super) async fn read_size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
         let size: i64 = sqlx::query_scalar(SIZE_AT)
             .bind(instant.micros())
@@ -129,7 +143,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn read_rows(&self, query: &RowQuery) -> Result<(Head, Vec<Row>), StoreError> {
-        let head = self.read_head().await?;
+        let head = self.read_head_as_of(query.as_of).await?;
         let as_of = query.as_of.unwrap_or(head.size).min(head.size);
         let sql = match (&query.path, query.kind) {
             (RowPath::All, Some(_)) => ROWS_OF_KIND,
@@ -163,7 +177,7 @@ impl SqliteStore {
             _ => select,
         };
         let rows = select.fetch_all(&self.read).await.map_err(StoreError::during("list rows"))?;
-        Ok((Head { frontier: None, ..head }, rows.iter().map(row_of).collect::<Result<_, _>>()?))
+        Ok((head, rows.iter().map(row_of).collect::<Result<_, _>>()?))
     }
 
     pub(super) async fn read_parts(&self, places: &[PartRef]) -> Result<Vec<StoredPart>, StoreError> {
@@ -183,7 +197,7 @@ impl SqliteStore {
 
     pub(super) async fn read_events(&self, query: &EventQuery) -> Result<(Head, Vec<Recorded>), StoreError> {
         let failed = StoreError::during("read events");
-        let head = self.read_head().await?;
+        let head = self.read_head_as_of(Some(query.until)).await?;
         let until = query.until.min(head.size);
         let organisation = organisation_of(&query.reach);
         let sql = match (&query.stream, &organisation) {
@@ -203,7 +217,6 @@ impl SqliteStore {
             .iter()
             .map(envelope_of)
             .collect::<Result<_, _>>()?;
-        let head = Head { frontier: None, ..head };
         let (Some(first), Some(last)) = (envelopes.first(), envelopes.last()) else {
             return Ok((head, Vec::new()));
         };
