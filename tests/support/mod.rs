@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
-use cairn::app::words::{OrganisationCode, Scope};
+use cairn::app::words::{OrganisationCode, Scope, Timestamp};
 use cairn::app::{Clock, FixedClock, SeededIds};
 use cairn::app::auth::DevelopmentIssuer;
 use cairn::cli::service::{Service, Sources};
@@ -97,10 +97,15 @@ impl TestService {
 
     /// A token for an organisation with some scopes.
     pub fn token(&self, organisation: &str, scopes: &[Scope]) -> String {
+        self.token_issued_at(organisation, scopes, self.clock.now())
+    }
+
+    /// The same, issued at another time; it lives for an hour.
+    pub fn token_issued_at(&self, organisation: &str, scopes: &[Scope], now: Timestamp) -> String {
         let issuer = DevelopmentIssuer::open_or_create(self.folder.path(), &[7; 32]).unwrap();
         let organisation: OrganisationCode = organisation.parse().unwrap();
         let scopes = scopes.iter().copied().collect();
-        issuer.mint(&organisation, &scopes, 3_600, self.clock.now(), &rand::random()).unwrap().to_string()
+        issuer.mint(&organisation, &scopes, 3_600, now, &rand::random()).unwrap().to_string()
     }
 
     /// A caller of an organisation with every scope.
@@ -110,7 +115,12 @@ impl TestService {
 
     /// A caller with some scopes.
     pub fn caller_with(&self, organisation: &str, scopes: &[Scope]) -> Client {
-        Client { base: self.base.clone(), http: self.http.clone(), token: Some(self.token(organisation, scopes)), keys: Arc::default() }
+        self.caller_as(Some(self.token(organisation, scopes)))
+    }
+
+    /// A caller with this token, or with none.
+    pub fn caller_as(&self, token: Option<String>) -> Client {
+        Client { base: self.base.clone(), http: self.http.clone(), token }
     }
 }
 
@@ -120,7 +130,6 @@ pub struct Client {
     pub base: String,
     pub http: reqwest::Client,
     pub token: Option<String>,
-    keys: Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// An answer.
@@ -203,9 +212,10 @@ impl Client {
         self.send(Method::POST, path, &[("Idempotency-Key", &key), ("If-Match", &tag)], Some(body)).await
     }
 
-    /// A key that was not used before.
+    /// A key that was not used before, by any caller.
     pub fn fresh_key(&self) -> String {
-        format!("test-{}", self.keys.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        format!("test-{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
     }
 
     /// Registers a person.
