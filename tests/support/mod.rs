@@ -2,11 +2,12 @@
 
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
-use cairn::app::words::{OrganisationCode, Scope, Timestamp};
+use cairn::app::words::{ClientKeys, OrganisationCode, Scope, Timestamp};
 use cairn::app::{Clock, FixedClock, SeededIds};
-use cairn::app::auth::DevelopmentIssuer;
+use cairn::app::auth::{ClientKey, DevelopmentIssuer, generate_client_key};
 use cairn::cli::service::{Service, Sources};
 use cairn::config::{Flags, Settings};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -90,7 +91,8 @@ impl TestService {
         }
         let ids = Arc::new(SeededIds::new(u64::try_from(self.clock.now().micros()).unwrap()));
         let sources = Sources { clock: self.clock.clone(), ids };
-        let service = Service::start(&self.settings, &sources, None).await.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let service = Service::start(&self.settings, &sources, Some(metrics)).await.unwrap_or_else(|failure| panic!("{}", failure.chain()));
         self.base = service.public_url.clone();
         self.service = Some(service);
     }
@@ -106,6 +108,31 @@ impl TestService {
         let organisation: OrganisationCode = organisation.parse().unwrap();
         let scopes = scopes.iter().copied().collect();
         issuer.mint(&organisation, &scopes, 3_600, now, &rand::random()).unwrap().to_string()
+    }
+
+    /// Registers a client with a key of its own, as `cairn client add` does.
+    pub async fn register_client(&self, id: &str, organisation: &str, scopes: &[Scope]) -> ClientKey {
+        let key = generate_client_key(&[7; 48]).unwrap();
+        let client = cairn::app::words::Client {
+            id: id.to_owned(),
+            name: "A client of the tests".to_owned(),
+            organisation: organisation.parse().unwrap(),
+            scopes: scopes.iter().copied().collect(),
+            keys: ClientKeys::Inline(key.jwks()),
+            created_at: self.clock.now(),
+            rotated_at: None,
+            revoked_at: None,
+        };
+        self.service.as_ref().unwrap().app.store().put_client(&client).await.unwrap();
+        key
+    }
+
+    /// A token request of a registered client, good for one use.
+    pub fn token_form(&self, id: &str, key: &ClientKey) -> Value {
+        let audience = format!("{}/oauth2/token", self.base);
+        let assertion = key.assertion(id, &audience, self.clock.now(), &rand::random()).unwrap();
+        json!({"grant_type": "client_credentials", "client_assertion": assertion.as_str(),
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"})
     }
 
     /// A caller of an organisation with every scope.
