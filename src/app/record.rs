@@ -100,7 +100,13 @@ impl App {
     #[must_use]
     pub fn idempotency_key(&self, caller: &Caller, key: &str, request: &[&[u8]]) -> IdempotencyKey {
         IdempotencyKey {
-            digest: self.vault.fingerprint(&[b"idempotency-key", caller.client.as_bytes(), key.as_bytes()]),
+            // One client may act for several organisations (development tokens, a client that was bound anew).
+            digest: self.vault.fingerprint(&[
+                b"idempotency-key",
+                caller.organisation.as_str().as_bytes(),
+                caller.client.as_bytes(),
+                key.as_bytes(),
+            ]),
             fingerprint: self.vault.fingerprint(request),
         }
     }

@@ -2,11 +2,12 @@
 
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
-use cairn::app::auth::DevelopmentIssuer;
-use cairn::app::words::{OrganisationCode, Scope};
+use cairn::app::auth::{ClientKey, DevelopmentIssuer, generate_client_key};
+use cairn::app::words::{ClientKeys, OrganisationCode, Scope, Timestamp};
 use cairn::app::{Clock, FixedClock, SeededIds};
 use cairn::cli::service::{Service, Sources};
 use cairn::config::{Flags, Settings};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -98,7 +99,8 @@ impl TestService {
         }
         let ids = Arc::new(SeededIds::new(u64::try_from(self.clock.now().micros()).unwrap()));
         let sources = Sources { clock: self.clock.clone(), ids };
-        let service = Service::start(&self.settings, &sources, None)
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let service = Service::start(&self.settings, &sources, Some(metrics))
             .await
             .unwrap_or_else(|failure| panic!("{}", failure.chain()));
         self.base = service.public_url.clone();
@@ -107,10 +109,40 @@ impl TestService {
 
     /// A token for an organisation with some scopes.
     pub fn token(&self, organisation: &str, scopes: &[Scope]) -> String {
+        self.token_issued_at(organisation, scopes, self.clock.now())
+    }
+
+    /// The same, issued at another time; it lives for an hour.
+    pub fn token_issued_at(&self, organisation: &str, scopes: &[Scope], now: Timestamp) -> String {
         let issuer = DevelopmentIssuer::open_or_create(self.folder.path(), &[7; 32]).unwrap();
         let organisation: OrganisationCode = organisation.parse().unwrap();
         let scopes = scopes.iter().copied().collect();
-        issuer.mint(&organisation, &scopes, 3_600, self.clock.now(), &rand::random()).unwrap().to_string()
+        issuer.mint(&organisation, &scopes, 3_600, now, &rand::random()).unwrap().to_string()
+    }
+
+    /// Registers a client with a key of its own, as `cairn client add` does.
+    pub async fn register_client(&self, id: &str, organisation: &str, scopes: &[Scope]) -> ClientKey {
+        let key = generate_client_key(&[7; 48]).unwrap();
+        let client = cairn::app::words::Client {
+            id: id.to_owned(),
+            name: "A client of the tests".to_owned(),
+            organisation: organisation.parse().unwrap(),
+            scopes: scopes.iter().copied().collect(),
+            keys: ClientKeys::Inline(key.jwks()),
+            created_at: self.clock.now(),
+            rotated_at: None,
+            revoked_at: None,
+        };
+        self.service.as_ref().unwrap().app.store().put_client(&client).await.unwrap();
+        key
+    }
+
+    /// A token request of a registered client, good for one use.
+    pub fn token_form(&self, id: &str, key: &ClientKey) -> Value {
+        let audience = format!("{}/oauth2/token", self.base);
+        let assertion = key.assertion(id, &audience, self.clock.now(), &rand::random()).unwrap();
+        json!({"grant_type": "client_credentials", "client_assertion": assertion.as_str(),
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"})
     }
 
     /// A caller of an organisation with every scope.
@@ -120,12 +152,12 @@ impl TestService {
 
     /// A caller with some scopes.
     pub fn caller_with(&self, organisation: &str, scopes: &[Scope]) -> Client {
-        Client {
-            base: self.base.clone(),
-            http: self.http.clone(),
-            token: Some(self.token(organisation, scopes)),
-            keys: Arc::default(),
-        }
+        self.caller_as(Some(self.token(organisation, scopes)))
+    }
+
+    /// A caller with this token, or with none.
+    pub fn caller_as(&self, token: Option<String>) -> Client {
+        Client { base: self.base.clone(), http: self.http.clone(), token }
     }
 }
 
@@ -135,7 +167,6 @@ pub struct Client {
     pub base: String,
     pub http: reqwest::Client,
     pub token: Option<String>,
-    keys: Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// An answer.
@@ -223,9 +254,10 @@ impl Client {
         self.send(Method::POST, path, &[("Idempotency-Key", &key), ("If-Match", &tag)], Some(body)).await
     }
 
-    /// A key that was not used before.
+    /// A key that was not used before, by any caller.
     pub fn fresh_key(&self) -> String {
-        format!("test-{}", self.keys.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        format!("test-{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
     }
 
     /// Registers a person.
