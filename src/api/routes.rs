@@ -66,6 +66,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(frameworks::publish_framework)
                 .service(frameworks::list_frameworks)
                 .service(frameworks::list_framework_versions)
+                .service(frameworks::compare_framework_versions)
                 .service(frameworks::find_framework_version)
                 .service(frameworks::retire_framework)
                 // batches and the feed

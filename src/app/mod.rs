@@ -183,7 +183,7 @@ pub mod words {
         Asked, ConversationCommand, ConversationContent, ConversationWords, Participant,
     };
     pub use crate::domain::event::{Class, Facts, Header, Kind, PartRef, Recorded, SourceReference};
-    pub use crate::domain::framework::{FrameworkCommand, FrameworkRef, ItemRef, is_slug};
+    pub use crate::domain::framework::{Comparison, FrameworkCommand, FrameworkRef, ItemRef, compare, is_slug};
     pub use crate::domain::identifier::{IdentifierSystem, PersonIdentifier};
     pub use crate::domain::ids::{
         ActionId, ContributionId, ConversationId, EventId, NarrativeId, OrganisationCode, OutcomeId, PersonId,

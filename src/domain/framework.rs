@@ -2,7 +2,7 @@
 //! changed afterwards, at most retired. Codes point into a version as `slug@version#code`.
 
 use crate::domain::event::{CannotFollow, Decided, Facts, Recorded};
-use crate::domain::reference::FrameworkContent;
+use crate::domain::reference::{FrameworkContent, FrameworkItem};
 use crate::domain::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -182,9 +182,51 @@ pub fn decide(state: Option<&Framework>, command: FrameworkCommand) -> Result<De
     Ok(Decided { facts, personal: Vec::new() })
 }
 
+/// How two versions of a framework differ, by the codes of their items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// Items that only the later version has, in its order.
+    pub added: Vec<FrameworkItem>,
+    /// Items that only the earlier version has, in its order.
+    pub removed: Vec<FrameworkItem>,
+    /// Items of both that do not read the same: earlier, later.
+    pub changed: Vec<(FrameworkItem, FrameworkItem)>,
+}
+
+/// Compares two versions.
+#[must_use]
+pub fn compare(earlier: &FrameworkContent, later: &FrameworkContent) -> Comparison {
+    let only_in = |one: &FrameworkContent, other: &FrameworkContent| -> Vec<FrameworkItem> {
+        one.items.iter().filter(|item| other.item(&item.code).is_none()).cloned().collect()
+    };
+    let changed = earlier
+        .items
+        .iter()
+        .filter_map(|before| {
+            later.item(&before.code).filter(|after| *after != before).map(|after| (before.clone(), after.clone()))
+        })
+        .collect();
+    Comparison { added: only_in(later, earlier), removed: only_in(earlier, later), changed }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_compared_by_code() {
+        let lists = crate::domain::reference::shipped().unwrap();
+        let before = lists.first().unwrap().clone();
+        let mut after = before.clone();
+        let removed = after.items.remove(0);
+        after.items[0].label = "Reworded".to_owned();
+        let added = FrameworkItem { code: "new".to_owned(), ..removed.clone() };
+        after.items.push(added.clone());
+        let comparison = compare(&before, &after);
+        assert_eq!((comparison.added, comparison.removed), (vec![added], vec![removed]));
+        assert_eq!(comparison.changed.len(), 1);
+        assert_eq!(compare(&before, &before), Comparison { added: vec![], removed: vec![], changed: vec![] });
+    }
 
     #[test]
     fn references_read_back_as_written() {

@@ -85,6 +85,7 @@ impl Stage {
 }
 
 fn fits(template: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or(path);
     let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len() && template.iter().zip(path).all(|(one, other)| one.starts_with('{') || *one == other)
 }

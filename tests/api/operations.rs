@@ -278,6 +278,9 @@ async fn others(operation: &str, ground: &Ground) -> Option<Request> {
         "list_frameworks" => Request::get("/v1/frameworks", Elsewhere::Empty),
         "list_framework_versions" => Request::find("frameworks", &ground.published().await, "/versions"),
         "find_framework_version" => Request::find("frameworks", &ground.published().await, "/versions/1"),
+        "compare_framework_versions" => {
+            Request::find("frameworks", &ground.published().await, "/comparison?from=1&to=1")
+        }
         "retire_framework" => {
             let body = json!({"occurred_at": "2026-03-01", "reason": "Nobody uses it"});
             Request::change("frameworks", &ground.published().await, "/versions/1/retirement", 0, body)

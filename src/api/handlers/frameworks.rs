@@ -1,17 +1,19 @@
 //! Frameworks, ladders, scales and lists as versioned data.
 
-use crate::api::answer::{POSITION_HEADER, created, entity_tag, listed, position_of, record};
+use crate::api::answer::{POSITION_HEADER, created, entity_tag, listed, position_of, record, shown};
 use crate::api::bodies::frameworks::{PublishFramework, RetireFramework};
 use crate::api::json::JsonBody;
 use crate::api::problem::{Problem, Type};
-use crate::api::query::FindQuery;
+use crate::api::query::{FindQuery, read};
 use crate::api::request::{Call, Path, Query};
-use crate::api::views::frameworks::FrameworkView;
+use crate::api::views::frameworks::{ComparisonView, FrameworkView};
 use crate::api::views::{ListOf, ReceiptView, View};
 use crate::app::Target;
 use crate::app::words::{FrameworkRef, Scope};
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, get, post};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 /// Publishes a version of a framework, ladder, scale or list.
 ///
@@ -94,6 +96,43 @@ pub async fn find_framework_version(
         .insert_header((ETAG, entity_tag(seen.row.version)))
         .insert_header((POSITION_HEADER, position_of(complete)))
         .json(FrameworkView::of(&seen)?))
+}
+
+/// Parameters of a comparison.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ComparisonQuery {
+    /// The earlier version.
+    #[param(required = true, example = "1")]
+    pub from: Option<String>,
+    /// The later version.
+    #[param(required = true, example = "2")]
+    pub to: Option<String>,
+}
+
+/// Compares two versions of a framework: items added, removed and changed.
+///
+/// Who may call: clients with `frameworks:read`.
+#[utoipa::path(tag = "frameworks", operation_id = "compare_framework_versions", params(("framework" = String, Path, description = "The framework's name"), ComparisonQuery), responses((status = 200, body = ComparisonView, description = "The differences")), security(("oauth2" = ["frameworks:read"])))]
+#[get("/frameworks/{framework}/comparison")]
+pub async fn compare_framework_versions(
+    call: Call,
+    framework: Path<String>,
+    query: Query<ComparisonQuery>,
+) -> Result<HttpResponse, Problem> {
+    call.needs(Scope::FrameworksRead)?;
+    let mut versions = Vec::with_capacity(2);
+    for (parameter, text) in [("from", &query.from), ("to", &query.to)] {
+        let version = read::<u32>(parameter, text.as_deref())?;
+        let version =
+            version.ok_or_else(|| Problem::new(Type::InvalidQuery).detail(format!("{parameter}: is missing")))?;
+        let reference = reference_in_path(&(framework.to_string(), version.to_string()))?;
+        let found = call.state.app.framework_version_seen(&call.caller, &reference, None).await?;
+        versions.push(found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework version"))?);
+    }
+    let [(_, earlier), (complete, later)] = versions.as_slice() else { return Err(Problem::new(Type::Internal)) };
+    Ok(shown(*complete, ComparisonView::of(earlier, later)?))
 }
 
 fn reference_in_path(path: &(String, String)) -> Result<FrameworkRef, Problem> {

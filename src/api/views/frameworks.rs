@@ -2,7 +2,7 @@
 
 use crate::api::bodies::frameworks::{Item, ListKind};
 use crate::api::views::{Common, View, other_kind};
-use crate::app::words::Resource;
+use crate::app::words::{FrameworkItem, Resource, compare};
 use crate::app::{AppError, Seen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,6 +54,59 @@ impl View for FrameworkView {
             caveat: content.caveat,
             retirement_reason: framework.retired.clone(),
             items: content.items.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+/// An item before and after.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangedItem {
+    /// As the earlier version has it.
+    pub before: Item,
+    /// As the later version has it.
+    pub after: Item,
+}
+
+/// How two versions of a framework differ, by the codes of their items.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ComparisonView {
+    /// The framework.
+    pub framework: String,
+    /// The earlier version.
+    pub from: u32,
+    /// The later version.
+    pub to: u32,
+    /// Items that only the later version has.
+    pub added: Vec<Item>,
+    /// Items that only the earlier version has.
+    pub removed: Vec<Item>,
+    /// Items of both that do not read the same.
+    pub changed: Vec<ChangedItem>,
+}
+
+impl ComparisonView {
+    /// Compares two versions that were seen.
+    ///
+    /// # Errors
+    /// As [`View::of`].
+    pub fn of(earlier: &Seen, later: &Seen) -> Result<Self, AppError> {
+        let (Resource::Framework(before), Resource::Framework(after)) = (&earlier.row.resource, &later.row.resource)
+        else {
+            return Err(other_kind());
+        };
+        let comparison = compare(&before.content, &after.content);
+        let items = |items: Vec<FrameworkItem>| items.into_iter().map(Into::into).collect();
+        Ok(Self {
+            framework: before.content.id.clone(),
+            from: before.content.version,
+            to: after.content.version,
+            added: items(comparison.added),
+            removed: items(comparison.removed),
+            changed: comparison
+                .changed
+                .into_iter()
+                .map(|(before, after)| ChangedItem { before: before.into(), after: after.into() })
+                .collect(),
         })
     }
 }
