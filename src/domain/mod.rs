@@ -23,3 +23,8 @@ pub mod review;
 pub mod text;
 pub mod time;
 pub mod words;
+
+#[cfg(test)]
+mod rules_test;
+#[cfg(test)]
+mod story_test;

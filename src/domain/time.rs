@@ -5,7 +5,6 @@
 //! were told. Knows no clock: "now" is always an argument.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -148,11 +147,10 @@ impl LifeTime {
     }
 }
 
+/// The first microsecond of a date in UTC. By the calendar alone: jiff's instants end a day before the year 9999 does.
 fn start_of(year: i16, month: i8, day: i8) -> Timestamp {
-    Date::new(year, month, day)
-        .ok()
-        .and_then(|date| date.to_zoned(TimeZone::UTC).ok())
-        .map_or(Timestamp(0), |zoned| Timestamp(zoned.timestamp().as_microsecond()))
+    let since_epoch = Date::new(year, month, day).map(|date| date.duration_since(jiff::civil::date(1970, 1, 1)));
+    since_epoch.map_or(Timestamp(0), |since| Timestamp(since.as_secs().saturating_mul(MICROS_PER_SECOND)))
 }
 
 impl fmt::Display for LifeTime {
