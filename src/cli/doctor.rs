@@ -44,7 +44,7 @@ pub async fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resul
             findings.extend(log(&app).await);
         }
         Err(failure) => {
-            findings.push(Finding { what: "database and key store", verdict: Verdict::Wrong, detail: failure.chain() })
+            findings.push(Finding { what: "database and key store", verdict: Verdict::Wrong, detail: failure.chain() });
         }
     }
     if let DatabaseUrl::Postgres { url } = &settings.database {
