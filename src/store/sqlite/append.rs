@@ -6,7 +6,7 @@ use crate::ledger::Frontier;
 use crate::projections::{Row, RowKey};
 use crate::store::plan::{Known, Plan, Wanted, plan, wanted};
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::insert::{Table, insert};
+use crate::store::sqlite::script::{Script, Table};
 use crate::store::stored::{body_of, digest_from, from_position, row_from, to_position};
 use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -14,37 +14,53 @@ use sqlx::{Row as _, SqlSafeStr};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-static EVENTS: Table = Table::new(
+static EVENTS: Table = Table::insert(
     "INSERT INTO event (position, event_id, stream, version, organisation, organisation_counter, recorded_at, name, \
-     schema_version, leaf, leaf_hash)",
+     schema_version, leaf, leaf_hash) SELECT * FROM",
     11,
 );
-static PARTS: Table = Table::new("INSERT INTO part (part_id, position, name, class, subject, key_id, salt, bytes)", 8);
-static ROWS: Table = Table::new(
+static PARTS: Table =
+    Table::insert("INSERT INTO part (part_id, position, name, class, subject, key_id, salt, bytes) SELECT * FROM", 8);
+static ROWS: Table = Table::insert(
     "INSERT INTO row_version (generation, id, from_position, to_position, version, organisation, kind, person, outcome, \
-     status, perspective, occurred_from, occurred_until, changed_at, body)",
+     status, perspective, occurred_from, occurred_until, changed_at, body) SELECT * FROM",
     15,
 );
-static KEYS: Table = Table::new("INSERT INTO row_key (organisation, kind, value, generation, from_position, id)", 6);
-static ANSWERS: Table =
-    Table::new("INSERT INTO idempotency (digest, fingerprint, position, stream, version, recorded_at)", 6);
-static SUBTREES: Table = Table::new("INSERT INTO log_subtree (tile_level, tree_index, hash)", 3);
+static KEYS: Table =
+    Table::insert("INSERT INTO row_key (organisation, kind, value, generation, from_position, id) SELECT * FROM", 6);
+static ANSWERS: Table = Table::insert(
+    "INSERT INTO idempotency (digest, fingerprint, position, stream, version, recorded_at) SELECT * FROM",
+    6,
+);
+static SUBTREES: Table = Table::insert("INSERT INTO log_subtree (tile_level, tree_index, hash) SELECT * FROM", 3);
 
 const LOCKED_HEAD: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1";
-const CURRENT_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
-    WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = ?2 AND to_position = 9223372036854775807";
 const KEPT_ANSWERS: &str = "SELECT digest, fingerprint, position, stream, version, recorded_at FROM idempotency \
     WHERE digest IN (SELECT unhex(value) FROM json_each(?1))";
-const COUNTERS: &str = "SELECT value AS organisation, (SELECT organisation_counter + 1 FROM event \
-    WHERE organisation = wanted.value ORDER BY position DESC LIMIT 1) AS next FROM json_each(?1) AS wanted";
+// All that nearly every append reads, in one call; the rows of each statement have a number of columns of their own.
+const READ: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1; \
+    SELECT digest, fingerprint, position, stream, version, recorded_at FROM idempotency \
+        WHERE digest IN (SELECT unhex(value) FROM json_each(?1)); \
+    SELECT value AS organisation, (SELECT organisation_counter + 1 FROM event \
+        WHERE organisation = wanted.value ORDER BY position DESC LIMIT 1) AS next FROM json_each(?2) AS wanted; \
+    SELECT id, organisation, from_position, version, body FROM row_version \
+        WHERE id IN (SELECT unhex(value) FROM json_each(?3)) AND generation = (SELECT generation FROM log_head) \
+            AND to_position = 9223372036854775807";
+const HEAD_COLUMNS: usize = 4;
+const ANSWER_COLUMNS: usize = 6;
+const COUNTER_COLUMNS: usize = 2;
 const HOLDERS: &str = "SELECT k.organisation, k.kind, k.value, k.id FROM json_each(?1) AS wanted \
     JOIN row_key AS k ON k.organisation = wanted.value ->> 0 AND k.kind = wanted.value ->> 1 \
         AND k.value = wanted.value ->> 2 AND k.generation = ?2 \
     JOIN row_version AS r ON r.id = k.id AND r.generation = k.generation AND r.from_position = k.from_position \
         AND r.to_position = 9223372036854775807";
-const CLOSE_ROW: &str = "UPDATE row_version SET to_position = ?3 \
-    WHERE id = ?1 AND generation = ?2 AND to_position = 9223372036854775807";
-const MOVE_HEAD: &str = "UPDATE log_head SET size = ?1, recorded_at = ?2, frontier = ?3 WHERE one = 1";
+static ENDS: Table = Table::new(
+    "UPDATE row_version SET to_position = ended.column2 FROM",
+    "AS ended WHERE row_version.id = ended.column1 AND row_version.generation = ended.column3 \
+     AND row_version.to_position = 9223372036854775807",
+    3,
+);
+const MOVE_HEAD: &str = "UPDATE log_head SET size = ?, recorded_at = ?, frontier = ? WHERE one = 1";
 
 impl SqliteStore {
     pub(super) async fn append_groups(
@@ -57,8 +73,7 @@ impl SqliteStore {
             .begin_with("BEGIN IMMEDIATE".into_sql_str())
             .await
             .map_err(StoreError::during("begin an append"))?;
-        let head = read_locked_head(&mut transaction).await?;
-        let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
+        let (head, known) = read(&mut transaction, &wanted(groups)).await?;
         let planned = plan(groups, &head, known, now)?;
         if planned.events.is_empty() {
             return Ok(planned.answers);
@@ -72,9 +87,13 @@ impl SqliteStore {
 
 pub(super) async fn read_locked_head(connection: &mut SqliteConnection) -> Result<Head, StoreError> {
     let row = sqlx::query(LOCKED_HEAD).fetch_one(connection).await.map_err(StoreError::during("read the head"))?;
-    let column = |error| StoreError::during("read the head")(error);
-    let frontier: Vec<u8> = row.try_get(3).map_err(column)?;
-    let size = to_position(row.try_get(0).map_err(column)?)?;
+    head_of(&row)
+}
+
+fn head_of(row: &SqliteRow) -> Result<Head, StoreError> {
+    let failed = StoreError::during("read the head");
+    let frontier: Vec<u8> = row.try_get(3).map_err(&failed)?;
+    let size = to_position(row.try_get(0).map_err(&failed)?)?;
     let frontier = Frontier::from_bytes(&frontier).map_err(|error| StoreError::Corrupt {
         position: size,
         detail: format!("the tree's edge cannot be read: {error}"),
@@ -84,29 +103,48 @@ pub(super) async fn read_locked_head(connection: &mut SqliteConnection) -> Resul
     }
     Ok(Head {
         size,
-        recorded_at: Timestamp::from_micros(row.try_get(1).map_err(column)?),
-        generation: row.try_get(2).map_err(column)?,
+        recorded_at: Timestamp::from_micros(row.try_get(1).map_err(&failed)?),
+        generation: row.try_get(2).map_err(&failed)?,
         frontier: Some(frontier),
     })
 }
 
-async fn read_known(connection: &mut SqliteConnection, wanted: &Wanted, generation: u32) -> Result<Known, StoreError> {
-    let mut known = Known::default();
-    if !wanted.streams.is_empty() {
-        let rows = sqlx::query(CURRENT_ROWS)
-            .bind(hex_list(wanted.streams.iter().map(|stream| stream.0.as_bytes().as_slice())))
-            .bind(generation)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(StoreError::during("read rows"))?;
-        known.rows = rows.iter().map(row_of).map(|row| row.map(|row| (row.id, row))).collect::<Result<_, _>>()?;
+async fn read(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<(Head, Known), StoreError> {
+    let failed = StoreError::during("read for an append");
+    let rows = sqlx::query(READ)
+        .bind(hex_list(wanted.digests.iter().map(<[u8; 32]>::as_slice)))
+        .bind(serde_json::Value::from_iter(wanted.organisations.iter().map(OrganisationCode::as_str)).to_string())
+        .bind(hex_list(wanted.streams.iter().map(|stream| stream.0.as_bytes().as_slice())))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(&failed)?;
+    let (mut head, mut known) = (None, Known::default());
+    for row in &rows {
+        match row.len() {
+            HEAD_COLUMNS => head = Some(head_of(row)?),
+            ANSWER_COLUMNS => {
+                let (digest, kept) = kept_answer_of(row)?;
+                known.answers.insert(digest, kept);
+            }
+            COUNTER_COLUMNS => {
+                let code: &str = row.try_get(0).map_err(&failed)?;
+                let next: Option<i64> = row.try_get(1).map_err(&failed)?;
+                if let Some(organisation) = wanted.organisations.iter().find(|known| known.as_str() == code) {
+                    known.counters.insert(organisation.clone(), to_position(next.unwrap_or(0))?);
+                }
+            }
+            _ => {
+                let row = row_of(row)?;
+                known.rows.insert(row.id, row);
+            }
+        }
     }
-    known.answers = read_kept_answers(connection, &wanted.digests).await?.into_iter().collect();
-    known.counters = read_counters(connection, &wanted.organisations).await?;
+    let missing = || StoreError::Corrupt { position: 0, detail: "the log has no head".to_owned() };
+    let head = head.ok_or_else(missing)?;
     if !wanted.keys.is_empty() {
-        known.holders = read_holders(connection, &wanted.keys, generation).await?;
+        known.holders = read_holders(connection, &wanted.keys, head.generation).await?;
     }
-    Ok(known)
+    Ok((head, known))
 }
 
 pub(super) async fn read_kept_answers(
@@ -122,35 +160,19 @@ pub(super) async fn read_kept_answers(
         .fetch_all(connection)
         .await
         .map_err(&failed)?;
-    rows.iter()
-        .map(|row| {
-            let digest: Vec<u8> = row.try_get(0).map_err(&failed)?;
-            let fingerprint: Vec<u8> = row.try_get(1).map_err(&failed)?;
-            let kept = KeptAnswer {
-                fingerprint: digest_from(&fingerprint)?,
-                position: to_position(row.try_get(2).map_err(&failed)?)?,
-                stream: StreamId(row.try_get::<Uuid, _>(3).map_err(&failed)?),
-                version: to_position(row.try_get(4).map_err(&failed)?)?,
-                recorded_at: Timestamp::from_micros(row.try_get(5).map_err(&failed)?),
-            };
-            Ok((digest_from(&digest)?, kept))
-        })
-        .collect()
+    rows.iter().map(kept_answer_of).collect()
 }
 
-async fn read_counters(
-    connection: &mut SqliteConnection,
-    organisations: &[OrganisationCode],
-) -> Result<HashMap<OrganisationCode, u64>, StoreError> {
-    let failed = StoreError::during("read counters");
-    let list = serde_json::Value::from_iter(organisations.iter().map(OrganisationCode::as_str)).to_string();
-    let rows = sqlx::query(COUNTERS).bind(list).fetch_all(connection).await.map_err(&failed)?;
-    let mut counters = HashMap::with_capacity(rows.len());
-    for (row, organisation) in rows.iter().zip(organisations) {
-        let next: Option<i64> = row.try_get(1).map_err(&failed)?;
-        counters.insert(organisation.clone(), to_position(next.unwrap_or(0))?);
-    }
-    Ok(counters)
+fn kept_answer_of(row: &SqliteRow) -> Result<([u8; 32], KeptAnswer), StoreError> {
+    let failed = StoreError::during("read idempotency keys");
+    let kept = KeptAnswer {
+        fingerprint: digest_from(row.try_get(1).map_err(&failed)?)?,
+        position: to_position(row.try_get(2).map_err(&failed)?)?,
+        stream: StreamId(row.try_get::<Uuid, _>(3).map_err(&failed)?),
+        version: to_position(row.try_get(4).map_err(&failed)?)?,
+        recorded_at: Timestamp::from_micros(row.try_get(5).map_err(&failed)?),
+    };
+    Ok((digest_from(row.try_get(0).map_err(&failed)?)?, kept))
 }
 
 async fn read_holders(
@@ -179,11 +201,11 @@ async fn read_holders(
 }
 
 async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
-    let failed = StoreError::during("write events");
+    let mut script = Script::default();
     let recorded_at = plan.recorded_at.micros();
-    insert(connection, &EVENTS, &plan.events, |values, event| {
+    script.rows(&EVENTS, &plan.events, |script, event| {
         let item = event.item;
-        values
+        script
             .add(from_position(event.position))
             .add(item.event.id.0)
             .add(item.stream.0)
@@ -195,16 +217,14 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
             .add(i64::from(item.event.facts.schema()))
             .add(event.leaf.clone())
             .add(event.leaf_hash.as_bytes().to_vec());
-    })
-    .await
-    .map_err(&failed)?;
+    });
     let parts: Vec<_> = plan
         .events
         .iter()
         .flat_map(|event| Plan::parts(event).map(move |(ordinal, part)| (event.position, ordinal, part)))
         .collect();
-    insert(connection, &PARTS, &parts, |values, (position, ordinal, part)| {
-        values
+    script.rows(&PARTS, &parts, |script, (position, ordinal, part)| {
+        script
             .add(from_position(position * PARTS_PER_EVENT + ordinal))
             .add(from_position(*position))
             .add(part.name.as_str().to_owned())
@@ -213,65 +233,47 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
             .add(part.key)
             .add(part.salt.map(|salt| salt.to_vec()))
             .add(part.bytes.clone());
-    })
-    .await
-    .map_err(&failed)?;
-    for (id, end) in &plan.closed {
-        sqlx::query(CLOSE_ROW)
-            .bind(id.0)
-            .bind(plan.head.generation)
-            .bind(from_position(*end))
-            .execute(&mut *connection)
-            .await
-            .map_err(&failed)?;
-    }
-    insert_rows(connection, plan.head.generation, &plan.rows).await?;
-    write_answers(connection, plan).await?;
-    insert(connection, &SUBTREES, &plan.subtrees, |values, subtree| {
-        values
-            .add(i64::from(subtree.tile_level))
-            .add(from_position(subtree.index))
-            .add(subtree.hash.as_bytes().to_vec());
-    })
-    .await
-    .map_err(&failed)?;
-    let frontier = plan.head.frontier.as_ref().map(Frontier::to_bytes).unwrap_or_default();
-    sqlx::query(MOVE_HEAD)
-        .bind(from_position(plan.head.size))
-        .bind(plan.head.recorded_at.micros())
-        .bind(frontier)
-        .execute(connection)
-        .await
-        .map_err(&failed)?;
-    Ok(())
-}
-
-async fn write_answers(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+    });
+    add_closed(&mut script, plan.head.generation, &plan.closed);
+    add_rows(&mut script, plan.head.generation, &plan.rows)?;
     let answers: Vec<_> = plan.events.iter().filter_map(|event| event.item.key.map(|key| (key, event))).collect();
-    insert(connection, &ANSWERS, &answers, |values, (key, event)| {
-        values
+    script.rows(&ANSWERS, &answers, |script, (key, event)| {
+        script
             .add(key.digest.to_vec())
             .add(key.fingerprint.to_vec())
             .add(from_position(event.position))
             .add(event.item.stream.0)
             .add(from_position(event.version))
-            .add(plan.recorded_at.micros());
-    })
-    .await
-    .map_err(StoreError::during("write idempotency keys"))
+            .add(recorded_at);
+    });
+    script.rows(&SUBTREES, &plan.subtrees, |script, subtree| {
+        script
+            .add(i64::from(subtree.tile_level))
+            .add(from_position(subtree.index))
+            .add(subtree.hash.as_bytes().to_vec());
+    });
+    script
+        .statement(MOVE_HEAD)
+        .add(from_position(plan.head.size))
+        .add(plan.head.recorded_at.micros())
+        .add(plan.head.frontier.as_ref().map(Frontier::to_bytes).unwrap_or_default());
+    script.run(connection).await.map_err(StoreError::during("write events"))
 }
 
-/// Inserts row versions with their keys.
-pub(super) async fn insert_rows(
-    connection: &mut SqliteConnection,
-    generation: u32,
-    rows: &[(Row, u64)],
-) -> Result<(), StoreError> {
+/// Adds the ends of rows that cease to be true.
+pub(super) fn add_closed(script: &mut Script, generation: u32, closed: &[(StreamId, u64)]) {
+    script.rows(&ENDS, closed, |script, (id, end)| {
+        script.add(id.0).add(from_position(*end)).add(generation);
+    });
+}
+
+/// Adds row versions with their keys.
+pub(super) fn add_rows(script: &mut Script, generation: u32, rows: &[(Row, u64)]) -> Result<(), StoreError> {
     let bodies: Vec<(&(Row, u64), String)> =
         rows.iter().map(|row| Ok((row, body_of(&row.0)?))).collect::<Result<_, StoreError>>()?;
-    insert(connection, &ROWS, &bodies, |values, ((row, end), body)| {
+    script.rows(&ROWS, &bodies, |script, ((row, end), body)| {
         let end = if *end >= OPEN_END { i64::MAX } else { from_position(*end) };
-        values
+        script
             .add(generation)
             .add(row.id.0)
             .add(from_position(row.from_position))
@@ -287,22 +289,19 @@ pub(super) async fn insert_rows(
             .add(row.occurred_at.until().micros())
             .add(row.changed_at.micros())
             .add(body.clone());
-    })
-    .await
-    .map_err(StoreError::during("write rows"))?;
+    });
     let keys: Vec<(&Row, RowKey)> =
         rows.iter().flat_map(|(row, _)| row.keys().into_iter().map(move |key| (row, key))).collect();
-    insert(connection, &KEYS, &keys, |values, (row, key)| {
-        values
+    script.rows(&KEYS, &keys, |script, (row, key)| {
+        script
             .add(row.organisation.as_str().to_owned())
             .add(key.kind.as_str())
             .add(key.value.clone())
             .add(generation)
             .add(from_position(row.from_position))
             .add(row.id.0);
-    })
-    .await
-    .map_err(StoreError::during("write row keys"))
+    });
+    Ok(())
 }
 
 /// Reads a row from the columns id, organisation, from_position, version, body.

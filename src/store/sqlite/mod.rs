@@ -5,9 +5,9 @@
 mod append;
 mod check;
 mod clients;
-mod insert;
 mod read;
 mod rebuild;
+mod script;
 
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
@@ -55,6 +55,9 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(200)
+            // Pages that many batches touch are copied into the file once for many, and the writer's pages stay in memory.
+            .pragma("wal_autocheckpoint", "8000")
+            .pragma("cache_size", "-32768")
             .pragma("secure_delete", "ON")
             .pragma("cell_size_check", "ON");
         let write = SqlitePoolOptions::new()

@@ -3,7 +3,8 @@
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::append::{hex_list, insert_rows, read_locked_head, row_of};
+use crate::store::sqlite::append::{add_closed, add_rows, hex_list, read_locked_head, row_of};
+use crate::store::sqlite::script::Script;
 use crate::store::stored::{from_position, to_position};
 use crate::store::{OPEN_END, StoreError};
 use sqlx::{Row as _, SqlSafeStr};
@@ -12,8 +13,6 @@ const NEXT_GENERATION: &str =
     "SELECT MAX(1 + (SELECT COALESCE(MAX(generation), 0) FROM row_version), 1 + generation) FROM log_head";
 const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELECT generation FROM log_head)";
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
-const CLOSE: &str = "UPDATE row_version SET to_position = ?3 \
-    WHERE id = ?1 AND generation = ?2 AND to_position = 9223372036854775807";
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = ?2 AND from_position < ?3 AND to_position >= ?3";
 const SWITCH: &str = "UPDATE log_head SET generation = ?1 WHERE one = 1";
@@ -43,16 +42,10 @@ impl SqliteStore {
     ) -> Result<(), StoreError> {
         let failed = StoreError::during("write rebuilt rows");
         let mut transaction = self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(&failed)?;
-        for (id, end) in closed {
-            sqlx::query(CLOSE)
-                .bind(id.0)
-                .bind(generation)
-                .bind(from_position(*end))
-                .execute(&mut *transaction)
-                .await
-                .map_err(&failed)?;
-        }
-        insert_rows(&mut transaction, generation, rows).await?;
+        let mut script = Script::default();
+        add_closed(&mut script, generation, closed);
+        add_rows(&mut script, generation, rows)?;
+        script.run(&mut transaction).await.map_err(&failed)?;
         transaction.commit().await.map_err(&failed)
     }
 
