@@ -1,40 +1,54 @@
 //! Bodies in JSON: read once, bounded, strict, and with errors that point at the field without repeating what it held.
 
 use crate::api::problem::{Problem, Type};
-use crate::api::state::ApiState;
+use crate::api::state::Limits;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
-use std::future::Future;
-use std::pin::Pin;
+use std::marker::PhantomData;
+
+/// A body in JSON that was not read yet: who calls and whether they may is settled first.
+pub struct JsonBody<T> {
+    request: HttpRequest,
+    payload: Payload,
+    read_as: PhantomData<T>,
+}
 
 /// A body in JSON with its bytes as they came (after decompression).
-pub struct JsonBody<T> {
+pub struct ReadBody<T> {
     /// What it says.
     pub value: T,
     /// Its bytes.
     pub bytes: Bytes,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
+impl<T> FromRequest for JsonBody<T> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = request.app_data::<Data<ApiState>>().map_or(0, |state| state.limits.body_bytes);
-        let accepted = is_json(request);
-        let payload = decoded(request, payload);
-        Box::pin(async move {
-            if !accepted {
-                return Err(Problem::new(Type::UnsupportedMediaType).detail("send application/json"));
-            }
-            let bytes = collect(payload?, limit).await?;
-            let value = parse(&bytes)?;
-            Ok(Self { value, bytes })
-        })
+        std::future::ready(Ok(Self { request: request.clone(), payload: payload.take(), read_as: PhantomData }))
+    }
+}
+
+impl<T: DeserializeOwned> JsonBody<T> {
+    /// Reads it, within the limits of size and time.
+    ///
+    /// # Errors
+    /// [`Type::UnsupportedMediaType`], [`Type::BodyTooLarge`], [`Type::RequestTimeout`], or as [`parse`].
+    pub async fn read(mut self, limits: Limits) -> Result<ReadBody<T>, Problem> {
+        if !is_json(&self.request) {
+            return Err(Problem::new(Type::UnsupportedMediaType).detail("send application/json"));
+        }
+        let payload = decoded(&self.request, &mut self.payload)?;
+        let read = tokio::time::timeout(limits.body_timeout, collect(payload, limits.body_bytes)).await;
+        let late = || Problem::new(Type::RequestTimeout).detail("the body took too long to arrive");
+        let bytes = read.map_err(|_| late())??;
+        let value = parse(&bytes)?;
+        Ok(ReadBody { value, bytes })
     }
 }
 

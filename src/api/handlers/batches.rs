@@ -84,7 +84,7 @@ pub async fn record_batch(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::BatchesWrite)?;
-    let mode = match query.mode.as_deref() {
+    let mode = match query.read()?.mode.as_deref() {
         None | Some("each") => BatchMode::Each,
         Some("all") => BatchMode::All,
         Some(_) => return Err(Problem::new(Type::InvalidQuery).detail("mode: can be `each` or `all`")),

@@ -85,7 +85,7 @@ async fn page(call: &Call, query: &EventQuery, stream: Option<StreamId>, path: &
 #[get("/events")]
 pub async fn list_events(call: Call, query: Query<EventQuery>) -> Result<HttpResponse, Problem> {
     call.needs(Scope::EventsRead)?;
-    page(&call, &query, None, "/v1/events").await
+    page(&call, query.read()?, None, "/v1/events").await
 }
 
 /// Lists the events of one recording, in order.
@@ -104,5 +104,5 @@ pub async fn list_stream_events(
     if !call.state.app.exists(&call.caller, stream).await? {
         return Err(Problem::new(Type::NotFound).detail("there is no such recording"));
     }
-    page(&call, &query, Some(stream), &format!("/v1/streams/{stream}/events")).await
+    page(&call, query.read()?, Some(stream), &format!("/v1/streams/{stream}/events")).await
 }
