@@ -106,10 +106,10 @@ pub async fn find_framework_version(
 #[into_params(parameter_in = Query)]
 pub struct ComparisonQuery {
     /// The earlier version.
-    #[param(required = true, example = "1")]
+    #[param(value_type = u32, required = true, minimum = 1, example = 1)]
     pub from: Option<String>,
     /// The later version.
-    #[param(required = true, example = "2")]
+    #[param(value_type = u32, required = true, minimum = 1, example = 2)]
     pub to: Option<String>,
 }
 
