@@ -5,5 +5,6 @@
 mod support;
 
 mod matrix;
+mod openapi;
 mod operations;
 mod slice;
