@@ -2,6 +2,7 @@
 
 use crate::api::problem::{Problem, Type};
 use crate::api::state::Limits;
+use crate::api::strict::Strict;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, BytesMut};
@@ -110,7 +111,7 @@ pub(super) fn broken(error: &actix_web::error::PayloadError) -> Problem {
 /// [`Type::MalformedJson`] where it is no JSON, [`Type::InvalidBody`] with the field's pointer where it does not fit.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
         let pointer = pointer_of(error.path());
         explain(error.inner(), pointer)
     })?;
@@ -123,7 +124,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
         let pointer = pointer_of(error.path());
         explain(error.inner(), pointer)
     })
@@ -148,7 +149,11 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 fn explain(error: &serde_json::Error, pointer: String) -> Problem {
     use serde_json::error::Category;
     match error.classify() {
-        Category::Data => Problem::invalid(pointer, without_values(&error.to_string())),
+        Category::Data => {
+            let message = error.to_string();
+            let place = format!(" at line {} column {}", error.line(), error.column());
+            Problem::invalid(pointer, without_values(message.strip_suffix(&place).unwrap_or(&message)))
+        }
         Category::Syntax | Category::Eof | Category::Io => Problem::new(Type::MalformedJson).detail(format!(
             "{} at line {}, column {}",
             syntax_of(error),
@@ -160,7 +165,6 @@ fn explain(error: &serde_json::Error, pointer: String) -> Problem {
 
 /// serde's messages repeat what they found; what was expected is all that a caller needs and may be told.
 fn without_values(message: &str) -> String {
-    let message = message.split(" at line ").next().unwrap_or(message);
     if message.starts_with("missing field") || message.starts_with("duplicate field") {
         return message.replace('`', "\"");
     }
@@ -169,7 +173,10 @@ fn without_values(message: &str) -> String {
         let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
         return format!("there is no field \"{shown}\" here");
     }
+    // What was found comes first and may hold the same word.
     match message.rsplit_once("expected ") {
+        // The name of a Rust type says nothing to a caller.
+        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
         Some((_, expected)) => format!("must be {}", expected.replace('`', "\"")),
         None => "does not have the expected form".to_owned(),
     }

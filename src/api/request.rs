@@ -1,5 +1,6 @@
 //! What every request carries: its id, its caller, its headers.
 
+use crate::api::answer::entity_tag;
 use crate::api::problem::{Problem, Type};
 use crate::api::state::ApiState;
 use crate::app::AppError;
@@ -130,7 +131,10 @@ fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(tag) = text(headers, &IF_MATCH)? else { return Ok(None) };
-    let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    let version: Option<u64> =
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    // A tag is compared as a whole: "+0" and "00" are not "0".
+    let version = version.filter(|version| entity_tag(*version) == tag);
     version.map(Some).ok_or_else(|| {
         Problem::new(Type::InvalidHeader).detail("If-Match takes one ETag as it was given, such as \"3\"")
     })
