@@ -1,10 +1,10 @@
 //! What most handlers do: record a body, show one recording, show a page.
 
 use crate::api::bodies::Body;
-use crate::api::json::JsonBody;
+use crate::api::json::{JsonBody, ReadBody};
 use crate::api::problem::{Problem, Type};
 use crate::api::query::{FindQuery, ListQuery, cursor_for, link_to};
-use crate::api::request::Call;
+use crate::api::request::{Call, Query};
 use crate::api::views::{ListOf, ReceiptView, View};
 use crate::app::words::{Kind, StreamId};
 use crate::app::{Complete, Receipt, Target};
@@ -31,6 +31,7 @@ pub fn id_in_path(text: &str, kind: Kind) -> Result<StreamId, Problem> {
 /// # Errors
 /// A [`Problem`].
 pub async fn record_new<B: Body>(call: &Call, body: JsonBody<B>, place: &str) -> Result<HttpResponse, Problem> {
+    let body = body.read(call.state.limits).await?;
     let receipt = record(call, body, Target::New, "", None).await?;
     Ok(created(receipt, &format!("/v1/{place}/{}", receipt.id)))
 }
@@ -46,9 +47,9 @@ pub async fn record_change<B: Body>(
     id: &str,
     place: &str,
 ) -> Result<HttpResponse, Problem> {
-    // A caller without the scope learns that before anything else.
     let if_match = if B::CHANGES { Some(call.if_match()?) } else { call.optional_if_match() };
     let stream = id_in_path(id, kind)?;
+    let body = body.read(call.state.limits).await?;
     let receipt = record(call, body, Target::Existing { id: stream, if_match }, &stream.to_string(), if_match).await?;
     Ok(created(receipt, &format!("/v1/{place}/{}", receipt.id)))
 }
@@ -59,7 +60,7 @@ pub async fn record_change<B: Body>(
 /// A [`Problem`].
 pub async fn record<B: Body>(
     call: &Call,
-    body: JsonBody<B>,
+    body: ReadBody<B>,
     target: Target,
     id: &str,
     if_match: Option<u64>,
@@ -97,9 +98,14 @@ pub fn entity_tag(version: u64) -> String {
 ///
 /// # Errors
 /// A [`Problem`].
-pub async fn find<V: View>(call: &Call, kind: Kind, id: &str, query: &FindQuery) -> Result<HttpResponse, Problem> {
+pub async fn find<V: View>(
+    call: &Call,
+    kind: Kind,
+    id: &str,
+    query: &Query<FindQuery>,
+) -> Result<HttpResponse, Problem> {
     let id = id_in_path(id, kind)?;
-    let as_of = query.as_of()?;
+    let as_of = query.read()?.as_of()?;
     let Some((complete, row)) = call.state.app.find_closed(&call.caller, kind, id, as_of).await? else {
         return Err(Problem::new(Type::NotFound).detail(format!("there is no such {}", kind.as_str())));
     };
@@ -133,9 +139,9 @@ pub async fn list<V: View>(
     call: &Call,
     request: &HttpRequest,
     kind: Kind,
-    query: &ListQuery,
+    query: &Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let listing = query.listing(call, request)?;
+    let listing = query.read()?.listing(call, request)?;
     let page = call.state.app.list(&call.caller, kind, &listing).await?;
     let next = match (page.next, page.complete_to.position) {
         (Some(after), Some(as_of)) => Some(link_to(request, &cursor_for(call, request, after, as_of))),

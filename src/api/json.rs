@@ -1,40 +1,55 @@
 //! Bodies in JSON: read once, bounded, strict, and with errors that point at the field without repeating what it held.
 
 use crate::api::problem::{Problem, Type};
-use crate::api::state::ApiState;
+use crate::api::state::Limits;
+use crate::api::strict::Strict;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
-use std::future::Future;
-use std::pin::Pin;
+use std::marker::PhantomData;
+
+/// A body in JSON that was not read yet: who calls and whether they may is settled first.
+pub struct JsonBody<T> {
+    request: HttpRequest,
+    payload: Payload,
+    read_as: PhantomData<T>,
+}
 
 /// A body in JSON with its bytes as they came (after decompression).
-pub struct JsonBody<T> {
+pub struct ReadBody<T> {
     /// What it says.
     pub value: T,
     /// Its bytes.
     pub bytes: Bytes,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
+impl<T> FromRequest for JsonBody<T> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = request.app_data::<Data<ApiState>>().map_or(0, |state| state.limits.body_bytes);
-        let accepted = is_json(request);
-        let payload = decoded(request, payload);
-        Box::pin(async move {
-            if !accepted {
-                return Err(Problem::new(Type::UnsupportedMediaType).detail("send application/json"));
-            }
-            let bytes = collect(payload?, limit).await?;
-            let value = parse(&bytes)?;
-            Ok(Self { value, bytes })
-        })
+        std::future::ready(Ok(Self { request: request.clone(), payload: payload.take(), read_as: PhantomData }))
+    }
+}
+
+impl<T: DeserializeOwned> JsonBody<T> {
+    /// Reads it, within the limits of size and time.
+    ///
+    /// # Errors
+    /// [`Type::UnsupportedMediaType`], [`Type::BodyTooLarge`], [`Type::RequestTimeout`], or as [`parse`].
+    pub async fn read(mut self, limits: Limits) -> Result<ReadBody<T>, Problem> {
+        if !is_json(&self.request) {
+            return Err(Problem::new(Type::UnsupportedMediaType).detail("send application/json"));
+        }
+        let payload = decoded(&self.request, &mut self.payload)?;
+        let read = tokio::time::timeout(limits.body_timeout, collect(payload, limits.body_bytes)).await;
+        let late = || Problem::new(Type::RequestTimeout).detail("the body took too long to arrive");
+        let bytes = read.map_err(|_| late())??;
+        let value = parse(&bytes)?;
+        Ok(ReadBody { value, bytes })
     }
 }
 
@@ -96,7 +111,7 @@ pub(super) fn broken(error: &actix_web::error::PayloadError) -> Problem {
 /// [`Type::MalformedJson`] where it is no JSON, [`Type::InvalidBody`] with the field's pointer where it does not fit.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut deserializer)).map_err(|error| {
         let pointer = pointer_of(error.path());
         explain(error.inner(), pointer)
     })?;
@@ -109,7 +124,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
         let pointer = pointer_of(error.path());
         explain(error.inner(), pointer)
     })
@@ -134,7 +149,11 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 fn explain(error: &serde_json::Error, pointer: String) -> Problem {
     use serde_json::error::Category;
     match error.classify() {
-        Category::Data => Problem::invalid(pointer, without_values(&error.to_string())),
+        Category::Data => {
+            let message = error.to_string();
+            let place = format!(" at line {} column {}", error.line(), error.column());
+            Problem::invalid(pointer, without_values(message.strip_suffix(&place).unwrap_or(&message)))
+        }
         Category::Syntax | Category::Eof | Category::Io => Problem::new(Type::MalformedJson).detail(format!(
             "{} at line {}, column {}",
             syntax_of(error),
@@ -146,7 +165,6 @@ fn explain(error: &serde_json::Error, pointer: String) -> Problem {
 
 /// serde's messages repeat what they found; what was expected is all that a caller needs and may be told.
 fn without_values(message: &str) -> String {
-    let message = message.split(" at line ").next().unwrap_or(message);
     if message.starts_with("missing field") || message.starts_with("duplicate field") {
         return message.replace('`', "\"");
     }
@@ -155,7 +173,10 @@ fn without_values(message: &str) -> String {
         let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
         return format!("there is no field \"{shown}\" here");
     }
+    // What was found comes first and may hold the same word.
     match message.rsplit_once("expected ") {
+        // The name of a Rust type says nothing to a caller.
+        Some((_, expected)) if expected.starts_with("struct ") => "must be an object".to_owned(),
         Some((_, expected)) => format!("must be {}", expected.replace('`', "\"")),
         None => "does not have the expected form".to_owned(),
     }

@@ -16,6 +16,7 @@ pub mod routes;
 pub mod schema;
 pub mod server;
 pub mod state;
+mod strict;
 pub mod views;
 
 pub use openapi::{document, document_text};

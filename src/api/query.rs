@@ -73,13 +73,13 @@ pub struct ListQuery {
     #[param(example = "2026-12-01T00:00:00Z")]
     pub recorded_until: Option<String>,
     /// Only what changed after this position.
-    #[param(example = 4711)]
+    #[param(value_type = Option<u64>, example = 4711)]
     pub changed_after: Option<String>,
     /// As of a position (included) or an RFC 3339 instant: how the list stood then.
     #[param(example = "4711")]
     pub as_of: Option<String>,
     /// At most so many, 1 to 500; 50 unless said otherwise.
-    #[param(minimum = 1, maximum = 500, example = 50)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, example = 50)]
     pub limit: Option<String>,
     /// Where the page before ended, from its `next` link.
     pub cursor: Option<String>,

@@ -1,5 +1,6 @@
 //! What every request carries: its id, its caller, its headers.
 
+use crate::api::answer::entity_tag;
 use crate::api::problem::{Problem, Type};
 use crate::api::state::ApiState;
 use crate::app::AppError;
@@ -130,7 +131,10 @@ fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(tag) = text(headers, &IF_MATCH)? else { return Ok(None) };
-    let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    let version: Option<u64> =
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    // A tag is compared as a whole: "+0" and "00" are not "0".
+    let version = version.filter(|version| entity_tag(*version) == tag);
     version.map(Some).ok_or_else(|| {
         Problem::new(Type::InvalidHeader).detail("If-Match takes one ETag as it was given, such as \"3\"")
     })
@@ -171,13 +175,17 @@ impl Call {
 /// Path segments, as text: what they mean is the handler's to say.
 pub type Path<T> = actix_web::web::Path<T>;
 
-/// Query parameters, strict: an unknown one is refused.
-pub struct Query<T>(T);
+/// Query parameters, strict: an unknown one is refused. They are looked at when the handler reads them, so that who
+/// calls and whether they may is settled first.
+pub struct Query<T>(Result<T, Problem>);
 
-impl<T> std::ops::Deref for Query<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.0
+impl<T> Query<T> {
+    /// What they say.
+    ///
+    /// # Errors
+    /// [`Type::InvalidQuery`].
+    pub fn read(&self) -> Result<&T, Problem> {
+        self.0.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -187,15 +195,17 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = actix_web::web::Query::<T>::from_query(request.query_string());
-        std::future::ready(parsed.map(|query| Self(query.into_inner())).map_err(|error| {
-            // The message may repeat what was sent, so only a field's name is let through.
-            let text = error.to_string();
-            let detail = match text.split('`').nth(1) {
-                Some(name) if text.contains("unknown field") => format!("there is no parameter {name:?} here"),
-                Some(name) if text.contains("duplicate field") => format!("{name} is given twice"),
-                _ => "the parameters cannot be read".to_owned(),
-            };
-            Problem::new(Type::InvalidQuery).detail(detail)
-        }))
+        std::future::ready(Ok(Self(parsed.map(actix_web::web::Query::into_inner).map_err(|error| unreadable(&error)))))
     }
+}
+
+/// The message may repeat what was sent, so only a field's name is let through.
+fn unreadable(error: &actix_web::error::QueryPayloadError) -> Problem {
+    let text = error.to_string();
+    let detail = match text.split('`').nth(1) {
+        Some(name) if text.contains("unknown field") => format!("there is no parameter {name:?} here"),
+        Some(name) if text.contains("duplicate field") => format!("{name} is given twice"),
+        _ => "the parameters cannot be read".to_owned(),
+    };
+    Problem::new(Type::InvalidQuery).detail(detail)
 }

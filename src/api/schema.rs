@@ -5,8 +5,9 @@ use crate::app::words as domain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+// The text is a `tt`: utoipa does not read a `literal` that a macro hands on, and would document the Rust names.
 macro_rules! mirrored {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $text:tt),+ $(,)? })+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum $name {

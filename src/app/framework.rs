@@ -122,14 +122,15 @@ impl App {
     ) -> Result<(), AppError> {
         let unknown =
             |detail: String| AppError::Refused(Refusal::UnknownReference { pointer: pointer.clone(), detail });
+        // What was sent is not repeated; a version that exists is public.
         let Some(framework) = self.framework(organisation, &item.framework, now).await? else {
-            return Err(unknown(format!("there is no framework version {}", item.framework)));
+            return Err(unknown("there is no such framework version".to_owned()));
         };
         if framework.retired.is_some() {
             return Err(unknown(format!("{} is retired; use a later version", item.framework)));
         }
         if framework.content.item(&item.code).is_none() {
-            return Err(unknown(format!("{} has no item {}", item.framework, item.code)));
+            return Err(unknown(format!("{} has no such item", item.framework)));
         }
         Ok(())
     }

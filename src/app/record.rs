@@ -4,12 +4,14 @@ use crate::app::known::Brief;
 use crate::app::prepare::Frame;
 use crate::app::{App, AppError, Stale};
 use crate::domain::access::{Caller, Scope, allow};
+use crate::domain::conversation::ConversationCommand;
 use crate::domain::event::{Header, Kind, Recorded, SourceReference};
 use crate::domain::framework::FrameworkCommand;
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::person::PersonCommand;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Command, Reference};
+use crate::domain::review::ReviewCommand;
 use crate::domain::time::{LifeTime, Timestamp};
 use crate::projections::{Row, fold};
 use crate::store::{Appended, Group, IdempotencyKey, NewAppend, Reach, Rejection};
@@ -296,12 +298,13 @@ impl App {
             Some(born) => *born,
             None => self.birth_date(caller, person, now).await?.into_inner(),
         };
-        match born {
-            Some(born) if recording.occurred_at.is_before_birth(born) => {
-                Err(Refusal::BeforeBirth { pointer: "/occurred_at".to_owned() }.into())
+        let Some(born) = born else { return Ok(()) };
+        for (pointer, time) in times_of(recording) {
+            if time.is_before_birth(born) {
+                return Err(Refusal::BeforeBirth { pointer: pointer.to_owned() }.into());
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Checks that everything named exists within reach, is of the right kind and belongs to the same person.
@@ -364,6 +367,16 @@ impl App {
         }
         Ok(Some(crate::app::framework::version_key(&reference(content.version))))
     }
+}
+
+/// Every time in the person's life that a recording tells, with where it stands in the body. A due date lies ahead.
+fn times_of(recording: &Recording) -> impl Iterator<Item = (&'static str, LifeTime)> {
+    let corrected = match &recording.command {
+        Command::Conversation(ConversationCommand::Amend { held_at, .. }) => Some(("/held_at", *held_at)),
+        Command::Review(ReviewCommand::Revise { reviewed_at, .. }) => Some(("/reviewed_at", *reviewed_at)),
+        _ => None,
+    };
+    std::iter::once(("/occurred_at", recording.occurred_at)).chain(corrected)
 }
 
 fn brief_of(row: &Row) -> Brief {

@@ -4,6 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_facts;
+mod bad_headers;
+mod bad_input;
 mod matrix;
+mod openapi;
 mod operations;
 mod slice;

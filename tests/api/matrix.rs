@@ -327,18 +327,21 @@ async fn what_is_served_is_what_is_documented() {
         let answer = caller.send(operation.method.clone(), &path, &[], None).await;
         assert_ne!(answer.body["detail"], "there is no such path", "{} is not served", operation.id);
         assert_ne!(answer.status, 405, "{} is not served", operation.id);
-        let methods: Vec<&str> =
-            all.iter().filter(|one| one.path == operation.path).map(|one| one.method.as_str()).collect();
+        let methods_of = |is_it: &dyn Fn(&Documented) -> bool| -> Vec<&str> {
+            all.iter().filter(|one| is_it(one)).map(|one| one.method.as_str()).collect()
+        };
+        // `GET /v1/people/search` is the person whose id is `search`: a path may fit two templates.
+        let taken = methods_of(&|one| fits(&one.path, &path));
+        let mut expected = methods_of(&|one| one.path == operation.path);
+        expected.sort_unstable();
         for method in ["PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "GET", "POST"] {
-            if methods.contains(&method) {
+            if taken.contains(&method) {
                 continue;
             }
             let answer = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, &[], None).await;
             let answer = answer.expect_problem(405, "method-not-allowed");
             let mut allowed: Vec<&str> = answer.header("allow").unwrap().split(", ").collect();
-            let mut expected = methods.clone();
             allowed.sort_unstable();
-            expected.sort_unstable();
             assert_eq!(allowed, expected, "{method} {path}");
         }
     }

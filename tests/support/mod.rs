@@ -107,6 +107,11 @@ impl TestService {
         self.service = Some(service);
     }
 
+    /// What the clock says now, as text.
+    pub fn clock_text(&self) -> String {
+        self.clock.now().to_string()
+    }
+
     /// A token for an organisation with some scopes.
     pub fn token(&self, organisation: &str, scopes: &[Scope]) -> String {
         self.token_issued_at(organisation, scopes, self.clock.now())
@@ -252,6 +257,24 @@ impl Client {
         let key = self.fresh_key();
         let tag = format!("\"{version}\"");
         self.send(Method::POST, path, &[("Idempotency-Key", &key), ("If-Match", &tag)], Some(body)).await
+    }
+
+    /// Sends a body as it is.
+    pub async fn post_bytes(&self, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
+        let mut request = self.http.post(format!("{}{path}", self.base)).body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::read(request.send().await.unwrap()).await
+    }
+
+    /// The last position of the log.
+    pub async fn head(&self) -> u64 {
+        let feed = self.get("/v1/events?after=9000000000000000000").await.expect(200);
+        feed.body["complete_to"]["position"].as_u64().unwrap()
     }
 
     /// A key that was not used before, by any caller.

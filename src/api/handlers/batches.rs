@@ -33,33 +33,57 @@ pub struct BatchQuery {
     pub mode: Option<String>,
 }
 
-/// The answer to one line of a batch.
+/// A line that is recorded.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "line": 1, "status": 201, "id": "0f6f1f6e-52a4-4b6f-8a39-0d1f3c1f7a22", "version": 0, "position": 4711,
     "recorded_at": "2026-11-02T10:00:00.000000Z", "repeated": false
 }))]
-pub struct LineAnswer {
+pub struct RecordedLine {
     /// The line's number, from 1; blank lines count and get no answer.
     pub line: u64,
-    /// 201, or the status of the problem.
+    /// 201.
     pub status: u16,
-    /// Where it stands, if it is recorded.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<ReceiptView>,
-    /// Why it is not recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<ProblemDocument>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub receipt: ReceiptView,
+}
+
+/// A line that is not recorded.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "line": 2, "status": 422, "problem": {
+        "type": "/problems/invalid-body", "title": "The body is not what the operation accepts", "status": 422,
+        "detail": "a date that exists", "errors": [{"pointer": "/body/occurred_at", "detail": "a date that exists"}]
+    }
+}))]
+pub struct RefusedLine {
+    /// The line's number, from 1; blank lines count and get no answer.
+    pub line: u64,
+    /// The status of the problem.
+    pub status: u16,
+    /// Why.
+    pub problem: ProblemDocument,
+}
+
+/// The answer to one line of a batch.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum LineAnswer {
+    /// It is recorded.
+    Recorded(RecordedLine),
+    /// It is not.
+    Refused(RefusedLine),
 }
 
 impl LineAnswer {
     fn of(line: u64, answer: Result<Receipt, Problem>) -> Self {
         match answer {
-            Ok(receipt) => Self { line, status: 201, receipt: Some(receipt.into()), problem: None },
+            Ok(receipt) => Self::Recorded(RecordedLine { line, status: 201, receipt: receipt.into() }),
             Err(problem) => {
-                let mut document = problem.document();
-                document.request_id = current_id();
-                Self { line, status: document.status, receipt: None, problem: Some(document) }
+                let mut problem = problem.document();
+                problem.request_id = current_id();
+                Self::Refused(RefusedLine { line, status: problem.status, problem })
             }
         }
     }
@@ -84,7 +108,7 @@ pub async fn record_batch(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::BatchesWrite)?;
-    let mode = match query.mode.as_deref() {
+    let mode = match query.read()?.mode.as_deref() {
         None | Some("each") => BatchMode::Each,
         Some("all") => BatchMode::All,
         Some(_) => return Err(Problem::new(Type::InvalidQuery).detail("mode: can be `each` or `all`")),

@@ -18,13 +18,13 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
     /// After this position; from the beginning if absent.
-    #[param(example = 4711)]
+    #[param(value_type = Option<u64>, example = 4711)]
     pub after: Option<String>,
     /// At most so many, 1 to 500; 50 unless said otherwise.
-    #[param(minimum = 1, maximum = 500, example = 50)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, example = 50)]
     pub limit: Option<String>,
     /// Wait up to so many milliseconds for the first event where there is none yet (long poll); at most 30,000.
-    #[param(minimum = 0, maximum = 30_000, example = 0)]
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 30_000, example = 0)]
     pub wait_ms: Option<String>,
     /// `words` opens the personal parts that the token's scopes allow.
     #[param(example = "words")]
@@ -85,7 +85,7 @@ async fn page(call: &Call, query: &EventQuery, stream: Option<StreamId>, path: &
 #[get("/events")]
 pub async fn list_events(call: Call, query: Query<EventQuery>) -> Result<HttpResponse, Problem> {
     call.needs(Scope::EventsRead)?;
-    page(&call, &query, None, "/v1/events").await
+    page(&call, query.read()?, None, "/v1/events").await
 }
 
 /// Lists the events of one recording, in order.
@@ -104,5 +104,5 @@ pub async fn list_stream_events(
     if !call.state.app.exists(&call.caller, stream).await? {
         return Err(Problem::new(Type::NotFound).detail("there is no such recording"));
     }
-    page(&call, &query, Some(stream), &format!("/v1/streams/{stream}/events")).await
+    page(&call, query.read()?, Some(stream), &format!("/v1/streams/{stream}/events")).await
 }

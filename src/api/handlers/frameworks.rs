@@ -22,6 +22,7 @@ use utoipa::IntoParams;
 #[post("/frameworks")]
 pub async fn publish_framework(call: Call, body: JsonBody<PublishFramework>) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksWrite)?;
+    let body = body.read(call.state.limits).await?;
     let place = format!("/v1/frameworks/{}/versions/{}", body.value.id, body.value.version);
     let receipt = record(&call, body, Target::New, "", None).await?;
     Ok(created(receipt, &place))
@@ -42,6 +43,7 @@ pub async fn retire_framework(
     let reference = reference_in_path(&path)?;
     let found = call.state.app.own_framework(&call.caller, &reference).await?;
     let id = found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework of yours"))?;
+    let body = body.read(call.state.limits).await?;
     let receipt =
         record(&call, body, Target::Existing { id, if_match: Some(if_match) }, &reference.to_string(), Some(if_match))
             .await?;
@@ -55,7 +57,7 @@ pub async fn retire_framework(
 #[get("/frameworks")]
 pub async fn list_frameworks(call: Call, query: Query<FindQuery>) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
-    let page = call.state.app.frameworks(&call.caller, None, query.as_of()?).await?;
+    let page = call.state.app.frameworks(&call.caller, None, query.read()?.as_of()?).await?;
     Ok(listed(page.complete_to, None, ListOf::<FrameworkView>::of(&page, None)?))
 }
 
@@ -70,7 +72,7 @@ pub async fn list_framework_versions(
     query: Query<FindQuery>,
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
-    let page = call.state.app.frameworks(&call.caller, Some(&framework), query.as_of()?).await?;
+    let page = call.state.app.frameworks(&call.caller, Some(&framework), query.read()?.as_of()?).await?;
     if page.items.is_empty() {
         return Err(Problem::new(Type::NotFound).detail("there is no such framework"));
     }
@@ -89,7 +91,7 @@ pub async fn find_framework_version(
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
     let reference = reference_in_path(&path)?;
-    let found = call.state.app.framework_version_seen(&call.caller, &reference, query.as_of()?).await?;
+    let found = call.state.app.framework_version_seen(&call.caller, &reference, query.read()?.as_of()?).await?;
     let (complete, seen) =
         found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework version"))?;
     Ok(HttpResponse::Ok()
@@ -104,10 +106,10 @@ pub async fn find_framework_version(
 #[into_params(parameter_in = Query)]
 pub struct ComparisonQuery {
     /// The earlier version.
-    #[param(required = true, example = "1")]
+    #[param(value_type = u32, required = true, minimum = 1, example = 1)]
     pub from: Option<String>,
     /// The later version.
-    #[param(required = true, example = "2")]
+    #[param(value_type = u32, required = true, minimum = 1, example = 2)]
     pub to: Option<String>,
 }
 
@@ -123,6 +125,7 @@ pub async fn compare_framework_versions(
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
     let mut versions = Vec::with_capacity(2);
+    let query = query.read()?;
     for (parameter, text) in [("from", &query.from), ("to", &query.to)] {
         let version = read::<u32>(parameter, text.as_deref())?;
         let version =

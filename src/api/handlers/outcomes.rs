@@ -111,7 +111,7 @@ pub async fn find_outcome_history(
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::OutcomesRead)?;
     let outcome = id_in_path(&id, Kind::Outcome)?.into();
-    let history = call.state.app.outcome_history(&call.caller, outcome, query.as_of()?).await?;
+    let history = call.state.app.outcome_history(&call.caller, outcome, query.read()?.as_of()?).await?;
     let history = history.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such outcome"))?;
     Ok(shown(history.complete_to, OutcomeHistoryView::of(&history)?))
 }
@@ -129,7 +129,7 @@ pub async fn find_outcome_disagreement(
     call.needs(Scope::OutcomesRead)?;
     call.needs(Scope::ReviewsRead)?;
     let outcome = id_in_path(&id, Kind::Outcome)?.into();
-    let disagreement = call.state.app.disagreement(&call.caller, outcome, query.as_of()?).await?;
+    let disagreement = call.state.app.disagreement(&call.caller, outcome, query.read()?.as_of()?).await?;
     let disagreement = disagreement.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such outcome"))?;
     Ok(shown(disagreement.complete_to, DisagreementView::of(&disagreement)?))
 }

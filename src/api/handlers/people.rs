@@ -77,8 +77,9 @@ pub async fn search_people(
     body: JsonBody<SearchPeople>,
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::PeopleRead)?;
+    let body = body.read(call.state.limits).await?;
     let wanted = Identifier { system: body.value.system, value: body.value.value }.parse("")?;
-    let page = call.state.app.search_people(&call.caller, &wanted, query.as_of()?).await?;
+    let page = call.state.app.search_people(&call.caller, &wanted, query.read()?.as_of()?).await?;
     Ok(listed(page.complete_to, None, ListOf::<PersonView>::of(&page, None)?))
 }
 
@@ -94,7 +95,7 @@ pub async fn find_person_record(
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::PeopleRead)?;
     let person = id_in_path(&id, Kind::Person)?.into();
-    let record = call.state.app.person_record(&call.caller, person, query.as_of()?).await?;
+    let record = call.state.app.person_record(&call.caller, person, query.read()?.as_of()?).await?;
     let record = record.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such person"))?;
     Ok(shown(record.complete_to, PersonRecordView::of(&record)?))
 }
