@@ -4,8 +4,8 @@
 
 pub mod append;
 pub mod client;
-//#[cfg(test)]
-//mod contract_test;
+#[cfg(test)]
+mod contract_test;
 pub mod error;
 pub mod plan;
 pub mod postgres;

@@ -85,9 +85,8 @@ pub fn wanted(groups: &[Group]) -> Wanted {
     let mut organisations = BTreeSet::new();
     let mut wanted = Wanted::default();
     for item in groups.iter().flat_map(|group| &group.items) {
-        if item.expected != Expected::New {
-            streams.insert(item.stream);
-        }
+        // A stream that should be new is looked for as well: if it is there after all, its item alone is rejected.
+        streams.insert(item.stream);
         organisations.insert(&item.organisation);
         wanted.digests.extend(item.key.map(|key| key.digest));
         wanted.keys.extend(item.must_be_free.iter().map(|key| (item.organisation.clone(), key.clone())));

@@ -1,0 +1,141 @@
+//! What the database itself refuses, what a crash leaves behind, what a follower sees.
+
+use super::ground_test::Ground;
+use super::making::{Making, appended, at, each};
+use crate::ledger::{Frontier, leaf_hash};
+use crate::store::writer::Writer;
+use crate::store::{EventQuery, Group, OPEN_END, Reach};
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+on_both_stores! {
+    the_database_refuses_to_change_the_log
+    a_follower_misses_nothing_while_many_append
+    a_batch_that_is_broken_off_is_there_whole_or_not_at_all
+}
+
+pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
+    let (making, store) = (Making::new(60), ground.open().await);
+    let people: Vec<_> = (0..260).map(|_| making.person("R1A")).collect();
+    appended(store.as_ref(), people, at(0)).await;
+    let mut refused = vec![
+        "UPDATE event SET organisation = 'X9Z' WHERE position = 3",
+        "DELETE FROM event WHERE position = 259",
+        "UPDATE log_subtree SET tree_index = 7",
+        "DELETE FROM log_subtree",
+        "UPDATE log_head SET size = 259",
+        "UPDATE log_head SET recorded_at = 0",
+        "DELETE FROM log_head",
+        "UPDATE part SET class = 'words' WHERE part_id = 16",
+        "UPDATE part SET position = 9 WHERE part_id = 16",
+        "UPDATE part SET name = 'other' WHERE part_id = 17",
+        "INSERT INTO event SELECT position + 7, event_id, stream, version + 1, organisation, organisation_counter, recorded_at, name, \
+         schema_version, leaf, leaf_hash FROM event WHERE position = 259",
+    ];
+    let facts = if ground.is_postgres() {
+        "UPDATE part SET bytes = '\\x00' WHERE part_id = 16"
+    } else {
+        "UPDATE part SET bytes = X'00' WHERE part_id = 16"
+    };
+    refused.push(facts);
+    if ground.is_postgres() {
+        refused.extend(["TRUNCATE event", "TRUNCATE log_subtree", "TRUNCATE log_head", "TRUNCATE part"]);
+    }
+    for sql in refused {
+        assert!(ground.run(sql).await.is_err(), "accepted: {sql}");
+    }
+    let sealed = "UPDATE part SET bytes = bytes WHERE key_id IS NOT NULL AND position = 1";
+    assert_eq!(ground.run(sealed).await.unwrap(), 1, "a sealed part may be sealed again");
+    store.check().await.unwrap();
+    assert_eq!(store.head().await.unwrap().size, 260);
+}
+
+pub(super) async fn a_follower_misses_nothing_while_many_append(ground: &Ground) {
+    const WRITERS: u64 = 16;
+    const EACH: u64 = 25;
+    // Two handles on one database stand for two processes.
+    let stores = [ground.open().await, ground.open().await];
+    let writers: Vec<_> = stores.iter().map(|store| Writer::start(Arc::clone(store), || at(0))).collect();
+    let follower = ground.open().await;
+    let following = tokio::spawn(async move {
+        let mut follow = follower.follow();
+        let mut positions = Vec::new();
+        while (positions.len() as u64) < WRITERS * EACH {
+            follow.mark_unchanged();
+            let from = positions.last().map_or(0, |last: &u64| last + 1);
+            let query = EventQuery { reach: Reach::Operator, stream: None, from, until: OPEN_END, limit: 17 };
+            let (_, events) = follower.events(&query).await.unwrap();
+            if events.is_empty() {
+                // Another process's commit may come without a wake-up here: look again after a moment.
+                let _ = tokio::time::timeout(std::time::Duration::from_millis(20), follow.changed()).await;
+            }
+            positions.extend(events.iter().map(|event| event.position));
+        }
+        positions
+    });
+    let sending = (0..WRITERS).map(|number| {
+        let writer = writers[usize::try_from(number % 2).unwrap()].0.clone();
+        tokio::spawn(async move {
+            let making = Making::new(1_000 + number);
+            for _ in 0..EACH {
+                let group = Group { atomic: false, items: vec![making.person("R1A")] };
+                loop {
+                    // SQLite lets one process write at a time and says so after a while: then it is sent again.
+                    match writer.append(group.clone()).await {
+                        Ok(answers) => break assert!(answers[0].is_ok()),
+                        Err(error) => {
+                            assert!(matches!(*error, crate::store::StoreError::Unavailable { .. }), "{error}")
+                        }
+                    }
+                }
+            }
+        })
+    });
+    for sent in futures::future::join_all(sending.collect::<Vec<_>>()).await {
+        sent.unwrap();
+    }
+    let positions = following.await.unwrap();
+    assert_eq!(positions, (0..WRITERS * EACH).collect::<Vec<_>>());
+}
+
+/// Polls a future so many times and then drops it.
+async fn break_off<F: Future>(future: F, polls: u32) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    std::future::poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+pub(super) async fn a_batch_that_is_broken_off_is_there_whole_or_not_at_all(ground: &Ground) {
+    let mut size = 0;
+    for polls in 0..40 {
+        let making = Making::new(2_000 + u64::from(polls));
+        let store = ground.open().await;
+        let items: Vec<_> = (0..5).map(|_| making.person("R1A")).collect();
+        let answered = break_off(store.append(&each(items), at(i64::from(polls))), polls).await;
+        store.close().await;
+        let store = ground.open().await;
+        let now = store.head().await.unwrap().size;
+        assert!(now == size || now == size + 5, "half a batch: {size} to {now}");
+        if answered.is_some_and(|answer| answer.is_ok()) {
+            assert_eq!(now, size + 5, "what was answered is there");
+        }
+        size = now;
+        let mut frontier = Frontier::new();
+        for leaf in store.leaves(0, u32::MAX).await.unwrap() {
+            frontier.push(leaf_hash(&leaf)).unwrap();
+        }
+        assert_eq!(store.head().await.unwrap().frontier, Some(frontier));
+        assert_eq!(store.row_counts().await.unwrap(), (size, size));
+        store.check().await.unwrap();
+        store.close().await;
+    }
+    assert!(size > 0, "some batch must have been let through");
+}

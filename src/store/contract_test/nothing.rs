@@ -1,0 +1,126 @@
+//! The suite turned on itself: a store that keeps nothing and answers emptily must fail it.
+
+use crate::domain::event::{PartRef, Recorded};
+use crate::domain::ids::StreamId;
+use crate::domain::time::Timestamp;
+use crate::ledger::Frontier;
+use crate::projections::Row;
+use crate::store::{
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
+};
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+/// Says yes to everything and keeps nothing.
+#[derive(Default)]
+pub(super) struct NothingStore {
+    size: watch::Sender<u64>,
+}
+
+fn empty() -> Head {
+    Head { size: 0, recorded_at: Timestamp::from_micros(0), generation: 1, frontier: Some(Frontier::new()) }
+}
+
+#[async_trait]
+impl Store for NothingStore {
+    async fn append(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+        let answer = |stream| Ok(Appended { position: 0, stream, version: 0, recorded_at: now, repeated: false });
+        Ok(groups.iter().map(|group| group.items.iter().map(|item| answer(item.stream)).collect()).collect())
+    }
+    async fn head(&self) -> Result<Head, StoreError> {
+        Ok(empty())
+    }
+    fn follow(&self) -> watch::Receiver<u64> {
+        self.size.subscribe()
+    }
+    async fn size_at(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    async fn row(&self, _: &Reach, _: StreamId, _: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
+        Ok((empty(), None))
+    }
+    async fn rows_by_id(&self, _: &Reach, _: &[StreamId]) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn rows(&self, _: &RowQuery) -> Result<(Head, Vec<Row>), StoreError> {
+        Ok((empty(), Vec::new()))
+    }
+    async fn parts(&self, _: &[PartRef]) -> Result<Vec<StoredPart>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn events(&self, _: &EventQuery) -> Result<(Head, Vec<Recorded>), StoreError> {
+        Ok((empty(), Vec::new()))
+    }
+    async fn leaves(&self, _: u64, _: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn kept_answers(&self, _: &[[u8; 32]]) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn begin_rebuild(&self) -> Result<u32, StoreError> {
+        Ok(2)
+    }
+    async fn write_rebuilt(&self, _: u32, _: &[(Row, u64)], _: &[(StreamId, u64)]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn rebuilt_rows(&self, _: u32, _: &[StreamId], _: u64) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn switch_generation(&self, _: u32, _: u64) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+    async fn row_versions(&self, _: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn row_counts(&self) -> Result<(u64, u64), StoreError> {
+        Ok((0, 0))
+    }
+    async fn put_client(&self, _: &Client) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn client(&self, _: &str) -> Result<Option<Client>, StoreError> {
+        Ok(None)
+    }
+    async fn clients(&self) -> Result<Vec<Client>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn use_assertion(&self, _: &str, _: &[u8; 32], _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn close(&self) {}
+}
+
+/// Runs a statement on a store that does nothing, and expects it to fail.
+async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> + Send + 'static) {
+    assert!(tokio::spawn(statement).await.is_err(), "{name} holds for a store that does nothing");
+}
+
+#[tokio::test]
+async fn the_suite_fails_a_store_that_does_nothing() {
+    use super::ground_test::Ground;
+    use super::{appends, log, rows};
+    macro_rules! all_fail {
+        ($($module:ident::$name:ident)*) => {$(
+            must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
+        )*};
+    }
+    all_fail! {
+        log::positions_follow_each_other_from_zero
+        log::leaves_say_what_was_appended
+        log::the_root_is_the_root_over_the_leaves
+        log::recorded_times_rise_even_when_the_clock_goes_back
+        appends::versions_are_as_expected_or_the_item_is_rejected
+        appends::a_key_is_answered_as_the_first_time_for_ever
+        appends::an_atomic_group_is_appended_whole_or_not_at_all
+        rows::a_row_as_of_a_size_is_what_was_current_then
+        rows::lists_go_along_every_path_and_filter
+        rows::clients_and_assertions_are_kept
+    }
+}
