@@ -64,7 +64,7 @@ pub struct Template {
 
 /// The statements that read a template back: event, parts, row and edge of the tree.
 pub const TEMPLATE_EVENT: &str = "SELECT position, stream, organisation, name, schema_version, leaf FROM event \
-    WHERE name LIKE 'narrative%' ORDER BY position DESC LIMIT 1";
+    WHERE name = 'NarrativeRecorded' ORDER BY position DESC LIMIT 1";
 pub const TEMPLATE_PARTS: &str =
     "SELECT name, class, subject, key_id, salt, bytes FROM part WHERE position = $1 ORDER BY part_id";
 pub const TEMPLATE_ROW: &str = "SELECT generation, kind, person, status, perspective, occurred_from, occurred_until, changed_at, \
