@@ -68,16 +68,17 @@ pub struct App {
 
 impl App {
     /// Joins the parts and starts the writer on the current runtime. The task ends when the last clone of the app is
-    /// gone and everything accepted is answered.
+    /// gone and everything accepted is answered. `batch_events` is the most events that are committed together.
     #[must_use]
     pub fn start(
         store: Arc<dyn Store>,
         vault: Vault,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
+        batch_events: usize,
     ) -> (Self, JoinHandle<()>) {
         let batch_clock = Arc::clone(&clock);
-        let (writer, task) = Writer::start(Arc::clone(&store), move || batch_clock.now());
+        let (writer, task) = Writer::start(Arc::clone(&store), batch_events, move || batch_clock.now());
         (Self { store, vault, writer, clock, ids, known: Arc::new(Known::default()) }, task)
     }
 

@@ -80,7 +80,7 @@ pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, Jo
     })
     .await?;
     let Opened { store, vault } = opened;
-    Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids)))
+    Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids), settings.append_batch_events))
 }
 
 fn make_parent(path: &std::path::Path) -> Result<(), Failure> {

@@ -48,6 +48,8 @@ pub struct Settings {
     pub create: bool,
     /// Connections to the database of events (`database_connections`).
     pub database_connections: u32,
+    /// The most events that the writer commits together (`append_batch_events`).
+    pub append_batch_events: usize,
     /// The PostgreSQL role that the service runs as, for `cairn migrate` to grant to (`service_role`).
     pub service_role: Option<String>,
     /// How long an opened key may stay in memory (`key_cache_ms`).

@@ -36,6 +36,7 @@ impl Settings {
             },
             "create" => self.create.to_string(),
             "database_connections" => self.database_connections.to_string(),
+            "append_batch_events" => self.append_batch_events.to_string(),
             "service_role" => or_none(self.service_role.clone()),
             "key_cache_ms" => milliseconds(self.key_cache),
             "listen" => self.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),

@@ -78,6 +78,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("master_key_file", Kind::Text, Derived("<data_dir>/keys/master.key"), "file of the master key"),
     setting("create", Kind::Switch, Derived("true on SQLite"), "make stores and keys that are missing"),
     setting("database_connections", whole(2, 200), Given("16"), "connections to the database of events"),
+    setting("append_batch_events", whole(1, 512), Given("512"), "most events of one transaction; 1 only to measure"),
     setting("service_role", Kind::Text, Derived("none"), "PostgreSQL role that `cairn migrate` grants to"),
     setting("key_cache_ms", whole(0, MINUTE_MS), Given("60000"), "how long an opened key may stay in memory"),
     // HTTP

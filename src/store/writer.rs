@@ -9,8 +9,6 @@ use crate::store::{Appended, Group, Rejection, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// The most events of one transaction.
-pub const BATCH_MAX_EVENTS: usize = 512;
 /// The most bytes of parts in one transaction.
 pub const BATCH_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most groups that may wait; one more is refused as busy.
@@ -30,13 +28,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer's task on the current runtime. `clock` says when a batch is recorded.
+    /// Starts the writer's task on the current runtime. `batch_events` is the most events of one transaction (a larger
+    /// group goes alone and is never split); `clock` says when a batch is recorded.
     pub fn start(
         store: Arc<dyn Store>,
+        batch_events: usize,
         clock: impl Fn() -> Timestamp + Send + 'static,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX_GROUPS);
-        let task = tokio::spawn(run(store, waiting, clock));
+        let task = tokio::spawn(run(store, batch_events, waiting, clock));
         (Self { queue }, task)
     }
 
@@ -63,7 +63,12 @@ impl Writer {
     }
 }
 
-async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Waiting>, clock: impl Fn() -> Timestamp + Send) {
+async fn run(
+    store: Arc<dyn Store>,
+    batch_events: usize,
+    mut waiting: mpsc::Receiver<Waiting>,
+    clock: impl Fn() -> Timestamp + Send,
+) {
     let mut held: Option<Waiting> = None;
     loop {
         let first = match held.take() {
@@ -73,7 +78,7 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Waiting>, clock:
                 None => return,
             },
         };
-        let (groups, answers, next) = gather(first, &mut waiting);
+        let (groups, answers, next) = gather(first, &mut waiting, batch_events);
         held = next;
         commit(store.as_ref(), groups, answers, clock()).await;
     }
@@ -83,12 +88,13 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Waiting>, clock:
 fn gather(
     first: Waiting,
     waiting: &mut mpsc::Receiver<Waiting>,
+    batch_events: usize,
 ) -> (Vec<Group>, Vec<oneshot::Sender<Answer>>, Option<Waiting>) {
     let (mut events, mut bytes) = weight(&first.group);
     let (mut groups, mut answers) = (vec![first.group], vec![first.answer]);
     while let Ok(next) = waiting.try_recv() {
         let (more_events, more_bytes) = weight(&next.group);
-        if events + more_events > BATCH_MAX_EVENTS || bytes + more_bytes > BATCH_MAX_BYTES {
+        if events + more_events > batch_events || bytes + more_bytes > BATCH_MAX_BYTES {
             return (groups, answers, Some(next));
         }
         events += more_events;
