@@ -12,4 +12,5 @@ mod matrix;
 mod openapi;
 mod operations;
 mod raw;
+mod record_and_revise;
 mod slice;
