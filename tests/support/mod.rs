@@ -1,7 +1,5 @@
 //! A service for a test: started as in production, on a port of its own, with a fixed clock and seeded ids, on either store.
 
-#![expect(dead_code, reason = "each test binary uses a part of it")]
-
 use cairn::app::auth::{ClientKey, DevelopmentIssuer, generate_client_key};
 use cairn::app::words::{ClientKeys, OrganisationCode, Scope, Timestamp};
 use cairn::app::{Clock, FixedClock, SeededIds};

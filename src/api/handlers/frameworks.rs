@@ -9,7 +9,7 @@ use crate::api::request::{Call, Path, Query};
 use crate::api::views::frameworks::{ComparisonView, FrameworkView};
 use crate::api::views::{ListOf, ReceiptView, View};
 use crate::app::Target;
-use crate::app::words::{FrameworkRef, Scope};
+use crate::app::words::{FrameworkRef, Scope, is_slug};
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, get, post};
 use serde::Deserialize;
@@ -72,6 +72,9 @@ pub async fn list_framework_versions(
     query: Query<FindQuery>,
 ) -> Result<HttpResponse, Problem> {
     call.needs(Scope::FrameworksRead)?;
+    if !is_slug(&framework) {
+        return Err(Problem::new(Type::NotFound).detail("there is no such framework"));
+    }
     let page = call.state.app.frameworks(&call.caller, Some(&framework), query.read()?.as_of()?).await?;
     if page.items.is_empty() {
         return Err(Problem::new(Type::NotFound).detail("there is no such framework"));
