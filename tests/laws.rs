@@ -2,6 +2,7 @@
 //! up to it; a rebuild changes nothing; a repeat of everything changes nothing; the tree is that of the leaves.
 #![cfg(test)]
 
+#[expect(dead_code, reason = "the laws need a part of it")]
 mod support;
 
 use cairn::app::sample::population;

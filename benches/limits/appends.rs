@@ -33,10 +33,17 @@ impl Appends<'_> {
     }
 
     /// Measures and limit in turn.
-    pub async fn measure(&mut self, backend: Backend, raw: &mut Raw, single: &Place, report: &mut Report) -> Fallible<()> {
+    pub async fn measure(
+        &mut self,
+        backend: Backend,
+        raw: &mut Raw,
+        single: &Place,
+        report: &mut Report,
+    ) -> Fallible<()> {
         let single_server = single.serve(1)?;
         let single_narratives = sample::narratives(&single_server, PEOPLE).await?;
-        let mut alone = Appends { plan: self.plan, server: &single_server, narratives: &single_narratives, next_key: 0 };
+        let mut alone =
+            Appends { plan: self.plan, server: &single_server, narratives: &single_narratives, next_key: 0 };
         let mut pairs: Vec<Vec<(Run, RawRun)>> = vec![Vec::new(); STEPS.len()];
         let mut unbatched = Vec::new();
         for _ in 0..self.plan.repeats {
@@ -52,11 +59,22 @@ impl Appends<'_> {
         let store = backend.name();
         let batched = pairs.first().map(Vec::as_slice).unwrap_or_default();
         let gain = of(&mut batched.iter().zip(&unbatched).map(|((run, _), alone)| run.rate / alone.rate));
-        report.add(store, "transaction per request, 64 connections", of(&mut unbatched.iter().map(|run| run.rate)), "/s");
+        report.add(
+            store,
+            "transaction per request, 64 connections",
+            of(&mut unbatched.iter().map(|run| run.rate)),
+            "/s",
+        );
         let cpu = of(&mut unbatched.iter().map(|run| run.server_cpu + run.database_cpu));
         report.add(store, "  CPU of server and database per recording", cpu, "us");
         let bound = if backend == Backend::Postgres { 10.0 } else { 4.0 };
-        report.aim(store, "batching writer / transaction per request, 64 connections", gain, "x", Target::AtLeast(3, bound));
+        report.aim(
+            store,
+            "batching writer / transaction per request, 64 connections",
+            gain,
+            "x",
+            Target::AtLeast(3, bound),
+        );
         Ok(())
     }
 }

@@ -34,7 +34,12 @@ pub async fn measure(place: &Place, server: &Server, plan: &Plan, raw: &mut Raw,
             ratios.push(rate / limit);
         }
     }
-    report.add(store, format!("bulk import, {CONNECTIONS} connections, 1,000 lines a request"), median(&mut rates), "lines/s");
+    report.add(
+        store,
+        format!("bulk import, {CONNECTIONS} connections, 1,000 lines a request"),
+        median(&mut rates),
+        "lines/s",
+    );
     report.add(store, "  CPU of server and database per line", median(&mut cpus), "us");
     report.add(store, "raw limit, transactions of 256", median(&mut limits), "rows/s");
     report.aim(store, "bulk import / raw batch-256", median(&mut ratios), "", Target::AtLeast(9, 0.6));

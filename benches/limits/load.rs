@@ -91,7 +91,8 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
 fn dechunk(mut raw: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(raw.len());
     while let Some(end) = raw.windows(2).position(|two| two == b"\r\n") {
-        let size = std::str::from_utf8(&raw[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok()).unwrap_or(0);
+        let size =
+            std::str::from_utf8(&raw[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok()).unwrap_or(0);
         if size == 0 || raw.len() < end + 2 + size + 2 {
             break;
         }
@@ -198,7 +199,8 @@ impl Load<'_> {
         let before = self.server.cpu();
         let started = Instant::now();
         let latencies = std::cell::RefCell::new(Vec::with_capacity(1 << 18));
-        let loops = open.iter_mut().map(|connection| self.send_until(connection, &next, started + time, Some(&latencies)));
+        let loops =
+            open.iter_mut().map(|connection| self.send_until(connection, &next, started + time, Some(&latencies)));
         futures::future::try_join_all(loops).await?;
         let elapsed = started.elapsed().as_secs_f64();
         let after = self.server.cpu();

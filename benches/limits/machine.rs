@@ -43,8 +43,13 @@ fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold spaces; the fields that count come after it, from `state` (3) on.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND;
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, own: ticks(11) + ticks(12), ended_children: ticks(13) + ticks(14) })
+    let ticks =
+        |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) / TICKS_PER_SECOND;
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        own: ticks(11) + ticks(12),
+        ended_children: ticks(13) + ticks(14),
+    })
 }
 
 /// Memory of a process in MB: now and at most so far.

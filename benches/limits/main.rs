@@ -29,7 +29,8 @@ pub const PEOPLE: usize = 1_000;
 /// The most recordings that the writer commits together unless told otherwise: the default of `append_batch_events`.
 pub const BATCH_EVENTS: usize = 512;
 
-const USAGE: &str = "cargo bench --bench limits -- [--quick] [--store sqlite|postgres|both] [--events N] [--only PART,…] [--json FILE]
+const USAGE: &str =
+    "cargo bench --bench limits -- [--quick] [--store sqlite|postgres|both] [--events N] [--only PART,…] [--json FILE]
   --quick     seconds instead of minutes; good for a look, not for the README
   --store     which stores (both)
   --events    how many recordings are imported for memory, as-of reads and replay (200000; quick: 20000)
@@ -111,7 +112,9 @@ async fn run() -> Fallible<()> {
     let cluster = plan.stores.contains(&Backend::Postgres).then(Cluster::start).transpose()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let sync = machine::sync_micros(folder.path())?;
-    println!("{cores} cores, shared by server, database and load generator; the disk makes 8 KiB durable in {sync:.0} us\n");
+    println!(
+        "{cores} cores, shared by server, database and load generator; the disk makes 8 KiB durable in {sync:.0} us\n"
+    );
     let mut report = Report::default();
     for backend in &plan.stores {
         measure(*backend, &plan, folder.path(), cluster.as_ref(), &mut report).await?;

@@ -46,7 +46,8 @@ impl RawPostgres {
         let frontier = sqlx::query_scalar(TEMPLATE_FRONTIER).fetch_one(&mut other).await?;
         other.close().await?;
         let mut connection = connect(url)?.connect().await?;
-        let (position, recorded_at) = sqlx::query_as("SELECT size, recorded_at FROM log_head").fetch_one(&mut connection).await?;
+        let (position, recorded_at) =
+            sqlx::query_as("SELECT size, recorded_at FROM log_head").fetch_one(&mut connection).await?;
         Ok(Self { connection, position, recorded_at, template: Template { event, parts, row, frontier } })
     }
 

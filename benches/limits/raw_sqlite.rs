@@ -42,7 +42,8 @@ impl RawSqlite {
         let frontier = sqlx::query_scalar(TEMPLATE_FRONTIER).fetch_one(&mut other).await?;
         other.close().await?;
         let mut connection = options(url)?.connect().await?;
-        let (position, recorded_at) = sqlx::query_as("SELECT size, recorded_at FROM log_head").fetch_one(&mut connection).await?;
+        let (position, recorded_at) =
+            sqlx::query_as("SELECT size, recorded_at FROM log_head").fetch_one(&mut connection).await?;
         Ok(Self { connection, position, recorded_at, template: Template { event, parts, row, frontier } })
     }
 
@@ -75,19 +76,27 @@ impl RawSqlite {
         .await?;
         let all: Vec<_> = placed
             .iter()
-            .flat_map(|(position, raw)| (0i64..).zip(parts).map(move |(ordinal, part)| (*position, ordinal, *raw, part)))
+            .flat_map(|(position, raw)| {
+                (0i64..).zip(parts).map(move |(ordinal, part)| (*position, ordinal, *raw, part))
+            })
             .collect();
-        insert(&mut transaction, "part (part_id, position, name, class, subject, key_id, salt, bytes)", 8, &all, |values, at| {
-            let (position, ordinal, raw, part) = at;
-            values.add(position * PARTS_PER_EVENT + ordinal)?;
-            values.add(*position)?;
-            values.add(part.name.clone())?;
-            values.add(part.class.clone())?;
-            values.add(part.subject.map(|_| raw.person))?;
-            values.add(part.key_id)?;
-            values.add(part.salt.clone())?;
-            values.add(part.bytes.clone())
-        })
+        insert(
+            &mut transaction,
+            "part (part_id, position, name, class, subject, key_id, salt, bytes)",
+            8,
+            &all,
+            |values, at| {
+                let (position, ordinal, raw, part) = at;
+                values.add(position * PARTS_PER_EVENT + ordinal)?;
+                values.add(*position)?;
+                values.add(part.name.clone())?;
+                values.add(part.class.clone())?;
+                values.add(part.subject.map(|_| raw.person))?;
+                values.add(part.key_id)?;
+                values.add(part.salt.clone())?;
+                values.add(part.bytes.clone())
+            },
+        )
         .await?;
         insert(
             &mut transaction,

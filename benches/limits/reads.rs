@@ -38,7 +38,8 @@ async fn conditional(server: &Server, paths: &[String]) -> Fallible<Vec<Request>
         Request::get(server, path, "").under(0, &mut bytes);
         let answer = connection.exchange(&bytes).await?;
         let head = connection.head(answer);
-        let tag = head.lines().find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("etag")));
+        let tag =
+            head.lines().find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("etag")));
         let (_, tag) = tag.ok_or_else(|| format!("{path} has no ETag: {head}"))?;
         requests.push(Request::get(server, path, &format!("If-None-Match: {tag}\r\n")));
     }
@@ -49,7 +50,12 @@ async fn conditional(server: &Server, paths: &[String]) -> Fallible<Vec<Request>
 pub async fn measure(place: &Place, server: &Server, plan: &Plan, made: &[Made], report: &mut Report) -> Fallible<()> {
     let store = place.backend.name();
     let outcomes = paths(made, "identify_outcome", |made| format!("/v1/outcomes/{}", made.id));
-    let ids: Vec<Uuid> = made.iter().filter(|made| made.operation == "identify_outcome").take(POOL).filter_map(|made| made.id.parse().ok()).collect();
+    let ids: Vec<Uuid> = made
+        .iter()
+        .filter(|made| made.operation == "identify_outcome")
+        .take(POOL)
+        .filter_map(|made| made.id.parse().ok())
+        .collect();
     let records = paths(made, "register_person", |made| format!("/v1/people/{}/record", made.id));
     let sets = [
         ("GET an outcome", gets(server, &outcomes, ""), 200),
@@ -89,20 +95,34 @@ pub async fn measure(place: &Place, server: &Server, plan: &Plan, made: &[Made],
 }
 
 /// Reads of what stood, early and late in the log.
-pub async fn measure_as_of(place: &Place, server: &Server, plan: &Plan, made: &[Made], report: &mut Report) -> Fallible<()> {
+pub async fn measure_as_of(
+    place: &Place,
+    server: &Server,
+    plan: &Plan,
+    made: &[Made],
+    report: &mut Report,
+) -> Fallible<()> {
     let store = place.backend.name();
     let mut connection = Connection::open(server.address).await?;
     let mut bytes = Vec::new();
     Request::get(server, &format!("/v1/outcomes/{}", first_outcome(made)?), "").under(0, &mut bytes);
     let answer = connection.exchange(&bytes).await?;
     let head = connection.head(answer);
-    let position = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("cairn-position: ").map(str::to_owned));
+    let position =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("cairn-position: ").map(str::to_owned));
     let size: u64 = position.ok_or("no Cairn-Position")?.trim().parse()?;
     report.add(store, "events in the log at the as-of reads", size as f64, "");
-    let old: Vec<Made> = made.iter().filter(|made| made.operation == "identify_outcome" && made.position < size / 100).cloned().collect();
-    let at = |query: &str| gets(server, &paths(&old, "identify_outcome", |made| format!("/v1/outcomes/{}{query}", made.id)), "");
+    let old: Vec<Made> = made
+        .iter()
+        .filter(|made| made.operation == "identify_outcome" && made.position < size / 100)
+        .cloned()
+        .collect();
+    let at = |query: &str| {
+        gets(server, &paths(&old, "identify_outcome", |made| format!("/v1/outcomes/{}{query}", made.id)), "")
+    };
     let current = at("");
-    let sets: Vec<(u64, Vec<Request>)> = [1, 50, 99].into_iter().map(|part| (part, at(&format!("?as_of={}", size * part / 100)))).collect();
+    let sets: Vec<(u64, Vec<Request>)> =
+        [1, 50, 99].into_iter().map(|part| (part, at(&format!("?as_of={}", size * part / 100)))).collect();
     let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); sets.len()];
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); sets.len()];
     for _ in 0..plan.repeats {
@@ -115,7 +135,13 @@ pub async fn measure_as_of(place: &Place, server: &Server, plan: &Plan, made: &[
     }
     for (((part, _), ratios), latencies) in sets.iter().zip(&mut ratios).zip(&mut latencies) {
         report.add(store, format!("as-of read at {part} % of the log, 64 connections, p50"), median(latencies), "us");
-        report.aim(store, format!("as-of read at {part} % / current read, p50"), median(ratios), "x", Target::AtMost(7, 1.5));
+        report.aim(
+            store,
+            format!("as-of read at {part} % / current read, p50"),
+            median(ratios),
+            "x",
+            Target::AtMost(7, 1.5),
+        );
     }
     Ok(())
 }
@@ -137,11 +163,14 @@ impl RawReads {
     async fn prepare(place: &Place, ids: &[Uuid]) -> Fallible<Self> {
         if place.backend == Backend::Sqlite {
             let options = SqliteConnectOptions::from_str(&place.database)?.read_only(true);
-            let pool = SqlitePoolOptions::new().max_connections(16).test_before_acquire(false).connect_with(options).await?;
+            let pool =
+                SqlitePoolOptions::new().max_connections(16).test_before_acquire(false).connect_with(options).await?;
             return Ok(Self::Sqlite { pool, ids: ids.to_vec() });
         }
         let mut connection = PgConnection::connect(&place.database).await?;
-        sqlx::raw_sql("CREATE TABLE bench_pool (number bigint PRIMARY KEY, body text NOT NULL)").execute(&mut connection).await?;
+        sqlx::raw_sql("CREATE TABLE bench_pool (number bigint PRIMARY KEY, body text NOT NULL)")
+            .execute(&mut connection)
+            .await?;
         sqlx::query("INSERT INTO bench_pool SELECT row_number() OVER (), body FROM row_version WHERE id = ANY($1) AND to_position = $2")
             .bind(ids)
             .bind(i64::MAX)
@@ -153,7 +182,8 @@ impl RawReads {
             script.path(),
             format!("\\set number random(1, {})\nSELECT body FROM bench_pool WHERE number = :number;\n", ids.len()),
         )?;
-        let ensured = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres_cluster")).arg("ensure").output()?;
+        let ensured =
+            Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres_cluster")).arg("ensure").output()?;
         let program = format!("{}/pgbench", String::from_utf8(ensured.stdout)?.trim());
         Ok(Self::Postgres { program, url: place.database.clone(), script })
     }
@@ -184,11 +214,13 @@ impl RawReads {
                 let loops = (0..CONNECTIONS).map(|_| async {
                     while started.elapsed() < time {
                         let number = next.replace(next.get() + 1);
-                        let _: String = sqlx::query_scalar("SELECT body FROM row_version WHERE id = ?1 AND generation = 1 AND to_position = ?2")
-                            .bind(ids[number * 7919 % ids.len()])
-                            .bind(i64::MAX)
-                            .fetch_one(&*pool)
-                            .await?;
+                        let _: String = sqlx::query_scalar(
+                            "SELECT body FROM row_version WHERE id = ?1 AND generation = 1 AND to_position = ?2",
+                        )
+                        .bind(ids[number * 7919 % ids.len()])
+                        .bind(i64::MAX)
+                        .fetch_one(&*pool)
+                        .await?;
                     }
                     Fallible::Ok(())
                 });

@@ -21,7 +21,8 @@ pub async fn measure(place: &Place, report: &mut Report) -> Fallible<()> {
     let (mut rates, mut limits, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..REPEATS {
         let answer: serde_json::Value = serde_json::from_str(&place.run(&["replay", "--json", "--quiet"])?)?;
-        let (events, seconds) = (answer["events"].as_f64().unwrap_or(0.0), answer["seconds"].as_f64().unwrap_or(f64::MAX));
+        let (events, seconds) =
+            (answer["events"].as_f64().unwrap_or(0.0), answer["seconds"].as_f64().unwrap_or(f64::MAX));
         let started = Instant::now();
         scan(place).await?;
         let limit = events / started.elapsed().as_secs_f64();
@@ -30,7 +31,11 @@ pub async fn measure(place: &Place, report: &mut Report) -> Fallible<()> {
         ratios.push(events / seconds / limit);
     }
     report.add(store, "replay with fold", median(&mut rates), "events/s");
-    let name = if place.backend == Backend::Postgres { "bare COPY of events and parts" } else { "bare scan of events and parts through the driver" };
+    let name = if place.backend == Backend::Postgres {
+        "bare COPY of events and parts"
+    } else {
+        "bare scan of events and parts through the driver"
+    };
     report.add(store, name, median(&mut limits), "events/s");
     report.aim(store, "replay / bare scan", median(&mut ratios), "", Target::AtLeast(8, 0.5));
     Ok(())

@@ -34,7 +34,14 @@ impl Report {
     }
 
     /// Adds a figure with its target.
-    pub fn aim(&mut self, store: &'static str, name: impl Into<String>, value: f64, unit: &'static str, target: Target) {
+    pub fn aim(
+        &mut self,
+        store: &'static str,
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        target: Target,
+    ) {
         self.push(Figure { store, name: name.into(), value, unit, target: Some(target) });
     }
 

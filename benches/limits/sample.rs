@@ -47,7 +47,12 @@ pub fn bulk(server: &Server, seed: u64, lines: usize) -> Vec<Bulk> {
 }
 
 /// Sends bulk requests over some connections; answers lines a second, and what was made where that is asked for.
-pub async fn send_bulk(server: &Server, requests: &[Bulk], connections: usize, tell: bool) -> Fallible<(f64, Vec<Made>)> {
+pub async fn send_bulk(
+    server: &Server,
+    requests: &[Bulk],
+    connections: usize,
+    tell: bool,
+) -> Fallible<(f64, Vec<Made>)> {
     let next = std::cell::Cell::new(0);
     let made = std::cell::RefCell::new(Vec::new());
     let started = Instant::now();
@@ -62,7 +67,12 @@ pub async fn send_bulk(server: &Server, requests: &[Bulk], connections: usize, t
             let recorded = body.matches("\"status\":201").count();
             if answer.status != 200 || recorded != bulk.operations.len() {
                 let refused = body.lines().find(|line| !line.contains("\"status\":201")).unwrap_or_default();
-                return Err(format!("bulk: status {}, {recorded} of {} lines: {refused}", answer.status, bulk.operations.len()).into());
+                return Err(format!(
+                    "bulk: status {}, {recorded} of {} lines: {refused}",
+                    answer.status,
+                    bulk.operations.len()
+                )
+                .into());
             }
             if tell {
                 for (line, operation) in body.lines().zip(&bulk.operations) {

@@ -96,7 +96,7 @@ pub(super) async fn a_key_with_another_request_is_rejected(ground: &Ground) {
 
 pub(super) async fn many_at_once_with_one_key_record_once(ground: &Ground) {
     let (making, store) = (Arc::new(Making::new(24)), ground.open().await);
-    let (writer, task) = Writer::start(Arc::clone(&store), || at(0));
+    let (writer, task) = Writer::start(Arc::clone(&store), 512, || at(0));
     let sending = (0..64).map(|_| {
         let item = NewAppend { key: Some(key(1, 1)), ..making.person("R1A") };
         let writer = writer.clone();

@@ -56,7 +56,7 @@ pub(super) async fn a_follower_misses_nothing_while_many_append(ground: &Ground)
     const EACH: u64 = 25;
     // Two handles on one database stand for two processes.
     let stores = [ground.open().await, ground.open().await];
-    let writers: Vec<_> = stores.iter().map(|store| Writer::start(Arc::clone(store), || at(0))).collect();
+    let writers: Vec<_> = stores.iter().map(|store| Writer::start(Arc::clone(store), 512, || at(0))).collect();
     let follower = ground.open().await;
     let following = tokio::spawn(async move {
         let mut follow = follower.follow();
