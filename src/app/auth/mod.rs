@@ -19,6 +19,8 @@ pub mod client_key;
 pub mod clients;
 pub mod development;
 mod error;
+#[cfg(test)]
+mod fakes_test;
 pub mod fetch;
 pub mod grant;
 pub mod issuer;
