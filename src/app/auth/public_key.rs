@@ -155,11 +155,21 @@ fn rsa(jwk: &Value) -> Result<Parts, KeyProblem> {
     if !RSA_BITS.contains(&bits) {
         return Err(KeyProblem::Unacceptable(format!("an RSA key has 2048 to 8192 bits, this one {bits}")));
     }
+    if !is_rsa_exponent(&exponent) {
+        return Err(KeyProblem::Unacceptable("its e is not an odd number from 3 to 2^33".to_owned()));
+    }
     PublicKeyComponents { n: &modulus, e: &exponent }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA384)
         .map_err(|_| KeyProblem::Unacceptable("its n and e are no RSA key".to_owned()))?;
     let print = thumbprint(&json!({"e": jwk.get("e"), "kty": "RSA", "n": jwk.get("n")}));
     Ok((RSA_ALGORITHMS.to_vec(), DecodingKey::from_rsa_raw_components(&modulus, &exponent), print))
+}
+
+/// Whether octets are a public exponent (RFC 8017 section 3.1: odd, at least 3). With 1 every text would be its own
+/// signature, and the cryptography library takes that when a key is read; it computes with up to 33 bits.
+fn is_rsa_exponent(octets: &[u8]) -> bool {
+    let value = octets.iter().try_fold(0_u64, |value, octet| Some(value.checked_mul(256)? | u64::from(*octet)));
+    value.is_some_and(|value| (3..1 << 33).contains(&value) && value % 2 == 1)
 }
 
 fn elliptic(jwk: &Value, curve: &str, octets_each: usize, algorithm: Algorithm) -> Result<Parts, KeyProblem> {
@@ -323,6 +333,14 @@ mod tests {
             [modulus(0x7f, 256), modulus(0x01, 1025), modulus(0x00, 257), json!({"kty": "RSA", "e": "AQAB", "n": ""})]
         {
             assert!(matches!(problem(&jwk), KeyProblem::Unacceptable(_)));
+        }
+        // With the exponent 1 every text would be its own signature.
+        for exponent in ["", "AA", "AQ", "Ag", "BA", "AgAAAAE"] {
+            let jwk = with(rsa_jwk("a"), "e", json!(exponent));
+            assert!(matches!(PublicKey::from_jwk(&jwk), Err(KeyProblem::Unacceptable(_))), "{exponent}");
+        }
+        for exponent in ["Aw", "Af____8"] {
+            assert!(PublicKey::from_jwk(&with(rsa_jwk("a"), "e", json!(exponent))).is_ok(), "{exponent}");
         }
         let zero = URL_SAFE_NO_PAD.encode([0_u8; 48]);
         assert!(matches!(problem(&with(ec_jwk(1, "a"), "y", json!(zero))), KeyProblem::Unacceptable(_)));
