@@ -29,7 +29,10 @@ pub const ASSERTION_ALGORITHMS: &[Algorithm] = &[
     Algorithm::ES384,
     Algorithm::EdDSA,
 ];
-/// The longest life of an assertion, in seconds.
+/// The types of client assertions, in lower case: SMART writes JWT, newer profiles the explicit one. Whatever else a
+/// client signs with its key (a DPoP proof, a token of its own) is no proof to us (RFC 8725 section 3.11).
+const ASSERTION_TYPES: &[&str] = &["jwt", "client-authentication+jwt"];
+/// The longest life of an assertion, in seconds; for a client whose clock is ahead, [`LEEWAY_SECONDS`] more.
 const LONGEST_LIFE_SECONDS: i64 = 300;
 /// The longest `jti`, in characters.
 const MOST_JTI: usize = 200;
@@ -128,6 +131,9 @@ impl AssertionVerifier {
                 names.join(" "),
                 name_of(algorithm)
             )));
+        }
+        if jwt.header.typ.as_deref().is_some_and(|typ| !ASSERTION_TYPES.contains(&typ)) {
+            return Err(Fault::new(format!("typ: expected {}, or none", ASSERTION_TYPES.join(" or "))));
         }
         let (issuer, subject) = (jwt.claims.required_text("iss")?, jwt.claims.required_text("sub")?);
         if issuer != subject {

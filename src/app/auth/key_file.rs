@@ -8,6 +8,8 @@ use zeroize::Zeroizing;
 
 /// The largest key file that is read, in bytes.
 const MOST_BYTES: u64 = 16 * 1024;
+/// How many names beside a key file are tried.
+const MOST_NAMES: u32 = 100;
 
 /// A key file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,14 +83,17 @@ fn check_mode(_: &File, _: &Path) -> Result<(), KeyFileError> {
 /// # Errors
 /// [`KeyFileError::Io`].
 pub(super) fn create(path: &Path, text: &str) -> Result<bool, KeyFileError> {
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let outcome = write_and_link(&beside, path, text);
+    let failed = |source| KeyFileError::Io { path: path.to_owned(), done: "written", source };
+    let (beside, file) = open_beside(path).map_err(failed)?;
+    let outcome = write_and_link(file, &beside, path, text);
     // Whatever happened, the name beside goes; a failure to remove it harms nobody.
     let _ = fs::remove_file(&beside);
-    outcome.map_err(|source| KeyFileError::Io { path: path.to_owned(), done: "written", source })
+    outcome.map_err(failed)
 }
 
-fn write_and_link(beside: &Path, path: &Path, text: &str) -> io::Result<bool> {
+/// A new file beside a path. The first free of some names: one may be left over from a crash (in a container, process
+/// ids repeat), another may be that of a thread that does the same, whose file must not be taken away from it.
+fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -96,7 +101,19 @@ fn write_and_link(beside: &Path, path: &Path, text: &str) -> io::Result<bool> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let mut file = options.open(beside)?;
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..MOST_NAMES {
+        let beside = path.with_extension(format!("{}-{number}.new", std::process::id()));
+        match options.open(&beside) {
+            Ok(file) => return Ok((beside, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
+}
+
+fn write_and_link(mut file: File, beside: &Path, path: &Path, text: &str) -> io::Result<bool> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     match fs::hard_link(beside, path) {
@@ -131,5 +148,29 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         assert!(read(&path).is_ok());
+    }
+    #[test]
+    fn what_a_crash_left_behind_and_others_at_work_are_no_hindrance() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let left = path.with_extension(format!("{}-0.new", std::process::id()));
+        fs::write(&left, "half").unwrap();
+        let firsts: Vec<bool> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..16)
+                .map(|number| {
+                    scope.spawn({
+                        let path = &path;
+                        move || create(path, &format!("key {number}")).unwrap()
+                    })
+                })
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(firsts.iter().filter(|first| **first).count(), 1);
+        let kept = read(&path).unwrap().unwrap();
+        let first = firsts.iter().position(|first| *first).unwrap();
+        assert_eq!(kept.as_str(), format!("key {first}"));
+        assert_eq!(fs::read_to_string(&left).unwrap(), "half", "it is not ours to remove");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -14,15 +14,27 @@
 //! line or a `Debug` output.
 
 pub mod assertion;
+#[cfg(test)]
+mod assertion_test;
 mod bounded_cache;
 pub mod client_key;
 pub mod clients;
 pub mod development;
+#[cfg(test)]
+mod development_test;
 mod error;
+#[cfg(test)]
+mod fakes_test;
 pub mod fetch;
+#[cfg(test)]
+mod fetch_test;
 pub mod grant;
+#[cfg(test)]
+mod grant_test;
 pub mod issuer;
 pub mod jwks;
+#[cfg(test)]
+mod jwks_test;
 mod jwt;
 mod key_file;
 pub mod keys;
@@ -30,7 +42,11 @@ mod pem;
 pub mod public_address;
 pub mod public_key;
 pub mod registry;
+#[cfg(test)]
+mod registry_test;
 pub mod verify;
+#[cfg(test)]
+mod verify_test;
 
 pub use assertion::AssertionVerifier;
 pub use client_key::{ClientKey, generate_client_key};
@@ -45,7 +61,8 @@ pub use key_file::KeyFileError;
 pub use keys::SigningKey;
 pub use verify::{ClientClaim, ExternalIssuer, TokenVerifier, VerifierSettings, bearer_token};
 
-/// How far clocks may differ, in seconds: tolerated on `iat` and `nbf`, and on the `exp` of other issuers.
+/// How far clocks may differ, in seconds: tolerated on `iat` and `nbf`, on how far ahead an assertion's `exp` is, and on
+/// the `exp` of other issuers.
 pub const LEEWAY_SECONDS: i64 = 30;
 
 /// Installs the one cryptography provider for tokens; safe to call more than once. First thing in `main`.

@@ -155,11 +155,21 @@ fn rsa(jwk: &Value) -> Result<Parts, KeyProblem> {
     if !RSA_BITS.contains(&bits) {
         return Err(KeyProblem::Unacceptable(format!("an RSA key has 2048 to 8192 bits, this one {bits}")));
     }
+    if !is_rsa_exponent(&exponent) {
+        return Err(KeyProblem::Unacceptable("its e is not an odd number from 3 to 2^33".to_owned()));
+    }
     PublicKeyComponents { n: &modulus, e: &exponent }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA384)
         .map_err(|_| KeyProblem::Unacceptable("its n and e are no RSA key".to_owned()))?;
     let print = thumbprint(&json!({"e": jwk.get("e"), "kty": "RSA", "n": jwk.get("n")}));
     Ok((RSA_ALGORITHMS.to_vec(), DecodingKey::from_rsa_raw_components(&modulus, &exponent), print))
+}
+
+/// Whether octets are a public exponent (RFC 8017 section 3.1: odd, at least 3). With 1 every text would be its own
+/// signature, and the cryptography library takes that when a key is read; it computes with up to 33 bits.
+fn is_rsa_exponent(octets: &[u8]) -> bool {
+    let value = octets.iter().try_fold(0_u64, |value, octet| Some(value.checked_mul(256)? | u64::from(*octet)));
+    value.is_some_and(|value| (3..1 << 33).contains(&value) && value % 2 == 1)
 }
 
 fn elliptic(jwk: &Value, curve: &str, octets_each: usize, algorithm: Algorithm) -> Result<Parts, KeyProblem> {
@@ -261,5 +271,113 @@ impl KeySet {
             return Err(Fault::new(format!("the key {} is not for {}", shown(kid), name_of(algorithm))));
         }
         Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::auth::fakes_test::{ec_jwk, rsa_jwk};
+
+    fn problem(jwk: &Value) -> KeyProblem {
+        PublicKey::from_jwk(jwk).expect_err(&jwk.to_string())
+    }
+    fn with(mut jwk: Value, name: &str, value: Value) -> Value {
+        jwk[name] = value;
+        jwk
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_the_standards() {
+        let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let key = PublicKey::from_jwk(&ed).unwrap();
+        assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "RFC 8037 appendix A.3");
+        let modulus = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let rsa = json!({"kty": "RSA", "e": "AQAB", "n": modulus, "alg": "RS256", "kid": "2011-04-29"});
+        let key = PublicKey::from_jwk(&rsa).unwrap();
+        assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "RFC 7638 section 3.1");
+        assert_eq!(key.algorithms(), [Algorithm::RS256]);
+    }
+
+    #[test]
+    fn the_key_decides_the_algorithms() {
+        assert_eq!(PublicKey::from_jwk(&ec_jwk(1, "a")).unwrap().algorithms(), [Algorithm::ES384]);
+        assert_eq!(PublicKey::from_jwk(&rsa_jwk("a")).unwrap().algorithms().len(), 6);
+        let narrowed = with(rsa_jwk("a"), "alg", json!("RS512"));
+        assert_eq!(PublicKey::from_jwk(&narrowed).unwrap().algorithms(), [Algorithm::RS512]);
+        for alg in [json!("ES384"), json!("HS256"), json!("none"), json!(7)] {
+            assert!(matches!(problem(&with(rsa_jwk("a"), "alg", alg)), KeyProblem::Unacceptable(_)));
+        }
+    }
+
+    #[test]
+    fn private_and_shared_keys_are_refused_loudly() {
+        for name in PRIVATE_MEMBERS {
+            assert_eq!(problem(&with(ec_jwk(1, "a"), name, json!("AA"))), KeyProblem::Private, "{name}");
+        }
+        assert_eq!(problem(&json!({"kty": "oct", "k": "AAAA"})), KeyProblem::Private);
+        let set = json!({"keys": [ec_jwk(1, "a"), with(ec_jwk(2, "b"), "d", json!("AA"))]});
+        assert_eq!(KeySet::parse(&set).unwrap_err(), KeyProblem::Private);
+    }
+
+    #[test]
+    fn weak_and_broken_keys_are_refused() {
+        let modulus = |first: u8, length: usize| {
+            let mut bytes = vec![0xff_u8; length];
+            bytes[0] = first;
+            json!({"kty": "RSA", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode(bytes)})
+        };
+        assert!(PublicKey::from_jwk(&modulus(0x80, 256)).is_ok());
+        assert!(PublicKey::from_jwk(&modulus(0xff, 1024)).is_ok());
+        for jwk in
+            [modulus(0x7f, 256), modulus(0x01, 1025), modulus(0x00, 257), json!({"kty": "RSA", "e": "AQAB", "n": ""})]
+        {
+            assert!(matches!(problem(&jwk), KeyProblem::Unacceptable(_)));
+        }
+        // With the exponent 1 every text would be its own signature.
+        for exponent in ["", "AA", "AQ", "Ag", "BA", "AgAAAAE"] {
+            let jwk = with(rsa_jwk("a"), "e", json!(exponent));
+            assert!(matches!(PublicKey::from_jwk(&jwk), Err(KeyProblem::Unacceptable(_))), "{exponent}");
+        }
+        for exponent in ["Aw", "Af____8"] {
+            assert!(PublicKey::from_jwk(&with(rsa_jwk("a"), "e", json!(exponent))).is_ok(), "{exponent}");
+        }
+        let zero = URL_SAFE_NO_PAD.encode([0_u8; 48]);
+        assert!(matches!(problem(&with(ec_jwk(1, "a"), "y", json!(zero))), KeyProblem::Unacceptable(_)));
+        assert!(matches!(problem(&with(ec_jwk(1, "a"), "x", json!("AA"))), KeyProblem::Unacceptable(_)));
+        assert!(matches!(problem(&with(ec_jwk(1, "a"), "crv", json!("P-521"))), KeyProblem::Unacceptable(_)));
+        assert!(matches!(problem(&with(ec_jwk(1, "a"), "use", json!("enc"))), KeyProblem::Unacceptable(_)));
+        assert!(matches!(problem(&with(ec_jwk(1, "a"), "key_ops", json!(["encrypt"]))), KeyProblem::Unacceptable(_)));
+    }
+
+    #[test]
+    fn a_set_has_a_limit_and_says_why_nothing_is_usable() {
+        let many = |count: usize| json!({"keys": vec![ec_jwk(1, "a"); count]});
+        assert_eq!(KeySet::parse(&many(MOST_KEYS)).unwrap().keys().len(), MOST_KEYS);
+        assert_eq!(KeySet::parse(&many(MOST_KEYS + 1)).unwrap_err(), KeyProblem::TooMany(MOST_KEYS + 1));
+        assert_eq!(KeySet::parse(&json!([])).unwrap_err(), KeyProblem::NotASet);
+        let nameless = json!({"keys": [with(ec_jwk(1, "a"), "kid", json!("")), {"kty": "AKP"}]});
+        assert!(
+            matches!(KeySet::parse(&nameless), Err(KeyProblem::None(why)) if why.contains("key 1") && why.contains("key 2"))
+        );
+        let mixed = json!({"keys": [{"kty": "AKP"}, ec_jwk(1, "a")]});
+        assert!(KeySet::parse(&mixed).unwrap().has("a"));
+    }
+
+    #[test]
+    fn an_id_selects_exactly_one_key_of_the_right_kind() {
+        let now = Timestamp::from_micros(5_000_000);
+        let set =
+            KeySet::parse(&json!({"keys": [ec_jwk(1, "a"), rsa_jwk("a"), ec_jwk(2, "b"), ec_jwk(3, "b")]})).unwrap();
+        assert_eq!(set.shared_kid(), Some("b"));
+        assert_eq!(set.select("a", Algorithm::ES384, now).unwrap().algorithms(), [Algorithm::ES384]);
+        assert!(set.select("a", Algorithm::RS384, now).is_ok());
+        assert!(set.select("a", Algorithm::EdDSA, now).unwrap_err().description.contains("right kind"));
+        assert!(set.select("a", Algorithm::ES256, now).unwrap_err().description.contains("not for ES256"));
+        assert!(set.select("b", Algorithm::ES384, now).unwrap_err().description.contains("more than one"));
+        assert!(set.select("c", Algorithm::ES384, now).is_err());
+        let ending = KeySet::parse(&json!({"keys": [with(ec_jwk(1, "a"), "exp", json!(5))]})).unwrap();
+        assert!(ending.select("a", Algorithm::ES384, Timestamp::from_micros(4_999_999)).is_ok());
+        assert!(ending.select("a", Algorithm::ES384, now).is_err(), "its life is over");
     }
 }

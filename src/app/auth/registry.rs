@@ -4,6 +4,7 @@
 use super::clients::ClientRegistry;
 use super::development;
 use super::fetch::{FetchError, FetchRules, MOST_BYTES};
+use super::jwt::numeric_date;
 use super::public_key::{KeyProblem, KeySet};
 use crate::domain::access::Scope;
 use crate::domain::ids::OrganisationCode;
@@ -229,7 +230,12 @@ fn overlapping(new: &Value, old: &Value, ends: i64, now: Timestamp) -> Value {
     let mut keys = list(new);
     let now_seconds = now.micros().div_euclid(1_000_000);
     for mut jwk in list(old) {
-        let end = jwk.get("exp").and_then(Value::as_i64).map_or(ends, |own| own.min(ends));
+        let own_end = match jwk.get("exp") {
+            None => ends,
+            // Such a key never served (`PublicKey::from_jwk`), and a readable end would bring it to life.
+            Some(exp) => numeric_date(exp).map_or(now_seconds, |end| end.micros().div_euclid(1_000_000)),
+        };
+        let end = own_end.min(ends);
         if end <= now_seconds || keys.iter().any(|other| is_same_key(other, &jwk)) {
             continue;
         }
