@@ -198,7 +198,7 @@ impl RawReads {
     async fn run(&mut self, time: Duration) -> Fallible<f64> {
         match self {
             Self::Postgres { program, url, script } => {
-                let seconds = time.as_secs().max(1).to_string();
+                let seconds = time.as_secs().max(3).to_string();
                 let output = Command::new(program)
                     .args(["-n", "-M", "prepared", "-c", "64", "-j", "1", "-T", &seconds, "-f"])
                     .arg(script.path())

@@ -21,7 +21,7 @@ const KEPT_ANSWERS: &str =
     "SELECT digest, fingerprint, position, stream, version, recorded_at FROM idempotency WHERE digest = ANY($1)";
 const COUNTERS: &str = "SELECT wanted.code, last.organisation_counter + 1 FROM unnest($1::text[]) AS wanted (code) \
     CROSS JOIN LATERAL (SELECT organisation_counter FROM event WHERE organisation = wanted.code \
-        ORDER BY position DESC LIMIT 1) AS last";
+        ORDER BY organisation DESC, position DESC LIMIT 1) AS last";
 const HOLDERS: &str = "SELECT k.organisation, k.kind, k.value, k.id \
     FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (organisation, kind, value) \
     JOIN row_key AS k ON k.organisation = wanted.organisation AND k.kind = wanted.kind AND k.value = wanted.value \

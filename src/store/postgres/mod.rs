@@ -30,6 +30,19 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// How long a caller waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Every statement of the service is made for an index, so its plan must not depend on statistics: those of a young
+/// database say that its tables are small, and a plan made then reads all of them for each recording until the next
+/// ANALYZE. Measured on such a database: 8.6 ms of PostgreSQL's CPU for a read that takes 0.1 ms by index. Generic plans
+/// spare planning each time; compiling a statement takes longer than any of them runs.
+const PLANNING: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 /// What the service's role may do; it owns nothing.
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
@@ -55,7 +68,7 @@ impl PgStore {
     /// # Errors
     /// [`StoreError::NotReady`] where the tables are missing or of another version, else as the database says.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = options(url)?;
+        let options = options(url)?.options(PLANNING);
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)

@@ -25,6 +25,10 @@ use tokio::sync::watch;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// The writer's page cache: negative stands for KiB (SQLite, PRAGMA cache_size).
+const WRITER_CACHE_KIB: &str = "-32768";
+/// How many pages of 4 KiB gather in the write-ahead log before they are copied into the database.
+const CHECKPOINT_PAGES: &str = "8000";
 /// How long a statement waits for another process's lock before it is refused.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -60,10 +64,16 @@ impl SqliteStore {
             .pragma("cache_size", "-32768")
             .pragma("secure_delete", "ON")
             .pragma("cell_size_check", "ON");
+        // Ids and digests are random, so a batch touches pages all over its indexes: the writer keeps more of them than
+        // SQLite's 2 MB, and gathers changes for longer before each page is copied back into the database.
+        let writing = options
+            .clone()
+            .pragma("cache_size", WRITER_CACHE_KIB)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            .connect_with(writing)
             .await
             .map_err(StoreError::during("open"))?;
         MIGRATIONS.run(&write).await.map_err(|error| StoreError::NotReady {
