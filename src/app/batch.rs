@@ -9,6 +9,7 @@ use crate::app::{App, AppError, Receipt, Recording, Target};
 use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::event::Kind;
 use crate::domain::ids::StreamId;
+use crate::domain::refusal::Refusal;
 use crate::domain::resource::Command;
 use crate::store::{Group, IdempotencyKey, NewAppend};
 use std::collections::HashMap;
@@ -59,12 +60,19 @@ struct Prepared {
     append: NewAppend,
 }
 
+/// A line of this chunk that a later one repeats: same key, same request.
+struct First {
+    at: usize,
+    stream: StreamId,
+    fingerprint: [u8; 32],
+}
+
 impl App {
     /// Records a chunk of lines in order. `parse` turns a line whose names are resolved into a recording.
     ///
     /// # Errors
     /// Fails as a whole only where the store or the key store fails; nothing of the chunk is known to be recorded then.
-    pub async fn record_lines<E: From<AppError>>(
+    pub async fn record_lines<E: From<AppError> + Clone>(
         &self,
         caller: &Caller,
         mode: BatchMode,
@@ -81,6 +89,8 @@ impl App {
         let mut tentative = Tentative::default();
         let mut answers: Vec<Option<BatchAnswer<E>>> = Vec::with_capacity(lines.len());
         let mut prepared: Vec<Prepared> = Vec::new();
+        let mut firsts: HashMap<[u8; 32], First> = HashMap::new();
+        let mut repeats: Vec<(usize, usize)> = Vec::new();
         for (at, ((mut line, key), id)) in lines.into_iter().zip(keys).zip(ids).enumerate() {
             let name = line.name.take();
             if let Some(kept) = kept.get(&key.digest) {
@@ -89,8 +99,16 @@ impl App {
                 answers.push(Some(if same { Ok(kept.appended().into()) } else { Err(AppError::KeyReused.into()) }));
                 continue;
             }
+            if let Some(first) = firsts.get(&key.digest) {
+                let same = first.fingerprint == key.fingerprint;
+                remember(names, name, same.then_some(first.stream));
+                answers.push(if same { None } else { Some(Err(AppError::KeyReused.into())) });
+                repeats.extend(same.then_some((at, first.at)));
+                continue;
+            }
             match self.prepare_line(caller, line, id, key, names, &mut tentative, parse).await {
                 Ok((kind, append)) => {
+                    firsts.insert(key.digest, First { at, stream: append.stream, fingerprint: key.fingerprint });
                     remember(names, name, Some(append.stream));
                     answers.push(None);
                     prepared.push(Prepared { at, kind, append });
@@ -108,7 +126,15 @@ impl App {
                 .map(|answer| answer.unwrap_or_else(|| Err(AppError::GroupRejected.into())))
                 .collect());
         }
-        self.append_prepared(mode, prepared, answers, names).await
+        let mut answers = self.append_prepared(mode, prepared, answers, names).await?;
+        for (at, first) in repeats {
+            let answer =
+                answers.get(first).cloned().map(|answer| answer.map(|first| Receipt { repeated: true, ..first }));
+            if let (Some(place), Some(answer)) = (answers.get_mut(at), answer) {
+                *place = answer;
+            }
+        }
+        Ok(answers)
     }
 
     async fn append_prepared<E: From<AppError>>(
@@ -209,9 +235,22 @@ impl<E: From<AppError>> Fault<E> {
     fn of(error: AppError) -> Self {
         match error {
             AppError::Store(_) | AppError::KeysUnavailable(_) => Self::Whole(error),
+            AppError::Refused(refusal) => Self::Line(AppError::Refused(in_line(refusal)).into()),
             error => Self::Line(error.into()),
         }
     }
+}
+
+/// A refusal as it stands in a line: its pointer leads into the line's body.
+fn in_line(mut refusal: Refusal) -> Refusal {
+    match &mut refusal {
+        Refusal::Invalid { pointer, .. }
+        | Refusal::UnknownReference { pointer, .. }
+        | Refusal::InTheFuture { pointer }
+        | Refusal::BeforeBirth { pointer } => pointer.insert_str(0, "/body"),
+        Refusal::NotInThisState { .. } => {}
+    }
+    refusal
 }
 
 fn remember(names: &mut Names, name: Option<String>, stream: Option<StreamId>) {
@@ -244,13 +283,16 @@ fn resolve(line: &mut BatchLine, names: &Names) -> Result<(), AppError> {
 
 fn replace_name(text: &mut String, pointer: &str, names: &Names) -> Result<(), AppError> {
     let Some(name) = text.strip_prefix('@') else { return Ok(()) };
-    let detail = match names.get(name) {
+    let pointer = pointer.to_owned();
+    match names.get(name) {
         Some(Some(stream)) => {
             *text = stream.to_string();
-            return Ok(());
+            Ok(())
         }
-        Some(None) => "the line of this name was refused",
-        None => "no earlier line of this request has this name",
-    };
-    Err(AppError::UnknownName { pointer: pointer.to_owned(), detail: detail.to_owned() })
+        Some(None) => Err(AppError::UnknownName { pointer, detail: "the line of this name was refused".to_owned() }),
+        None => {
+            let detail = "no earlier line of this request has this name".to_owned();
+            Err(Refusal::UnknownReference { pointer, detail }.into())
+        }
+    }
 }
