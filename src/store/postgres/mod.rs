@@ -100,9 +100,7 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         problem: "the database URL cannot be read".to_owned(),
         remedy: "write it as postgres://role:password@host:5432/database".to_owned(),
     })?;
-    // Every hot statement has its index. A plan that was made and kept while a table was still empty would scan it for
-    // ever, however large it grows; where there is no index a scan is still done.
-    let options = options.options([("enable_seqscan", "off"), ("jit", "off")]);
+    let options = options.options(PLANNING);
     Ok(options.application_name("cairn").statement_cache_capacity(200).disable_statement_logging())
 }
 

@@ -59,17 +59,12 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(200)
-            // Pages that many batches touch are copied into the file once for many, and the writer's pages stay in memory.
-            .pragma("wal_autocheckpoint", "8000")
-            .pragma("cache_size", "-32768")
             .pragma("secure_delete", "ON")
             .pragma("cell_size_check", "ON");
         // Ids and digests are random, so a batch touches pages all over its indexes: the writer keeps more of them than
         // SQLite's 2 MB, and gathers changes for longer before each page is copied back into the database.
-        let writing = options
-            .clone()
-            .pragma("cache_size", WRITER_CACHE_KIB)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        let writing =
+            options.clone().pragma("cache_size", WRITER_CACHE_KIB).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
