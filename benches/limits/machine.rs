@@ -93,5 +93,7 @@ pub fn median(values: &mut [f64]) -> f64 {
 pub fn quantile(values: &mut [f64], at: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
-    values.get(((last as f64) * at).round() as usize).copied().unwrap_or(0.0)
+    // In whole thousandths, so that no float becomes a place.
+    let thousandths = (0..=1_000_usize).take_while(|step| *step as f64 <= at * 1_000.0).last().unwrap_or(0);
+    values.get((last * thousandths + 500) / 1_000).copied().unwrap_or(0.0)
 }

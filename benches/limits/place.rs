@@ -164,12 +164,9 @@ impl Place {
             eprintln!("{line}");
         }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        let address = match address {
-            Some(address) => address,
-            None => {
-                let _ = child.kill();
-                return Err("the server did not start".into());
-            }
+        let Some(address) = address else {
+            let _ = child.kill();
+            return Err("the server did not start".into());
         };
         Ok(Server { child, address, token: self.token()?, postmaster: self.postmaster })
     }

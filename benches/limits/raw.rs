@@ -143,7 +143,7 @@ impl Raw {
     /// Writes transactions of `batch` recordings for some time.
     pub async fn run(&mut self, batch: usize, time: Duration, postmaster: Option<u32>) -> Fallible<RawRun> {
         // Made before the clock runs, and more than any database here writes in the time.
-        let rows = rows((60_000.0 * time.as_secs_f64()) as usize + batch * 8);
+        let rows = rows(usize::try_from(60 * time.as_millis())? + batch * 8);
         let mut chunks = rows.chunks_exact(batch);
         for chunk in chunks.by_ref().take(4) {
             self.write(chunk).await?;

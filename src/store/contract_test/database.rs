@@ -85,7 +85,7 @@ pub(super) async fn a_follower_misses_nothing_while_many_append(ground: &Ground)
                     match writer.append(group.clone()).await {
                         Ok(answers) => break assert!(answers[0].is_ok()),
                         Err(error) => {
-                            assert!(matches!(*error, crate::store::StoreError::Unavailable { .. }), "{error}")
+                            assert!(matches!(*error, crate::store::StoreError::Unavailable { .. }), "{error}");
                         }
                     }
                 }
