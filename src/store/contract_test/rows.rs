@@ -266,6 +266,7 @@ pub(super) async fn clients_and_assertions_are_kept(ground: &Ground) {
     assert_eq!(store.client("care-system").await.unwrap(), Some(client.clone()));
     let revoked = crate::store::Client { revoked_at: Some(at(5)), ..client };
     store.put_client(&revoked).await.unwrap();
+    store.put_client(&crate::store::Client { revoked_at: None, ..revoked.clone() }).await.unwrap();
     assert_eq!(store.clients().await.unwrap(), [revoked]);
     assert_eq!(store.client("another").await.unwrap(), None);
     assert!(store.use_assertion("care-system", &[1; 32], at(100), at(0)).await.unwrap());

@@ -4,7 +4,9 @@ use crate::domain::time::Timestamp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Client, StoreError};
 
-const PUT: &str = "INSERT INTO client (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET body = excluded.body";
+// A revocation is final: a rotation that ran at the same time must not undo it.
+const PUT: &str = "INSERT INTO client (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE \
+    SET body = excluded.body WHERE client.body ->> 'revoked_at' IS NULL";
 const GET: &str = "SELECT body FROM client WHERE id = ?1";
 const ALL: &str = "SELECT body FROM client ORDER BY id";
 const FORGET: &str = "DELETE FROM used_assertion WHERE expires_at < ?1";

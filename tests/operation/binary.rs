@@ -1,0 +1,120 @@
+//! The program `cairn` as a child process.
+
+use crate::support::{Backend, postgres};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A folder with a database of its own, and the commands that work on it.
+pub struct Place {
+    pub folder: TempDir,
+    database: String,
+    keys: String,
+}
+
+impl Place {
+    pub async fn new(backend: Backend) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, keys) = match backend {
+            Backend::Sqlite => (
+                format!("sqlite:{}/cairn.db", folder.path().display()),
+                format!("sqlite:{}/keys/keys.db", folder.path().display()),
+            ),
+            Backend::Postgres => postgres::fresh().await,
+        };
+        let place = Self { folder, database, keys };
+        place.run(&["migrate"]).expect_status(0);
+        place
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("CAIRN_DATA_DIR", self.folder.path())
+            .env("CAIRN_DATABASE_URL", &self.database)
+            .env("CAIRN_KEYS_URL", &self.keys)
+            .env("CAIRN_LISTEN", "127.0.0.1:0")
+            .env("CAIRN_LOG_FILTER", "warn")
+            .current_dir(self.folder.path());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran(self.command(arguments).output().unwrap())
+    }
+
+    pub fn token(&self) -> String {
+        self.run(&["token"]).expect_status(0).out().trim().to_owned()
+    }
+
+    /// Starts serving and waits until it says where.
+    pub fn serve(&self) -> Served {
+        let mut child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let base = loop {
+            let line = lines.next().expect("the service ended before it served").unwrap();
+            if let Some((_, rest)) = line.split_once("serving on ") {
+                break rest.split(' ').next().unwrap().to_owned();
+            }
+        };
+        // The pipe is read on, so that the service never waits for it.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        Served { child, base }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A finished command.
+pub struct Ran(pub Output);
+
+impl Ran {
+    #[track_caller]
+    pub fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.0.status.code(), Some(status), "{}\n{}", self.out(), self.err());
+        self
+    }
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+}
+
+/// A serving process; killed when it is dropped.
+pub struct Served {
+    pub child: Child,
+    pub base: String,
+}
+
+impl Served {
+    /// As a power failure of the process: no handler runs.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+    /// Asks it to stop and answers its exit status.
+    pub fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file of the repository.
+pub fn data(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path).display().to_string()
+}

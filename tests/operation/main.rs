@@ -1,0 +1,11 @@
+//! The binary and the service as operators meet them: commands, restarts, crashes, stores that go away.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "operation needs a part of it")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod binary;
+mod commands;
+mod crashes;
+mod faults;
