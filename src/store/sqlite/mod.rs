@@ -66,10 +66,8 @@ impl SqliteStore {
             .pragma("cell_size_check", "ON");
         // Ids and digests are random, so a batch touches pages all over its indexes: the writer keeps more of them than
         // SQLite's 2 MB, and gathers changes for longer before each page is copied back into the database.
-        let writing = options
-            .clone()
-            .pragma("cache_size", WRITER_CACHE_KIB)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        let writing =
+            options.clone().pragma("cache_size", WRITER_CACHE_KIB).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
