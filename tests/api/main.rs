@@ -16,3 +16,4 @@ mod queries;
 mod raw;
 mod record_and_revise;
 mod slice;
+mod tokens;
