@@ -1,12 +1,38 @@
 //! Stores that go away and come back, several processes on one database, and what a copy of the database shows.
 
-use crate::support::{Backend, TestService, backends, postgres};
+use crate::support::{Backend, TestService, backends};
+use cairn::app::SeededIds;
+use cairn::cli::service::{Service, Sources};
+use cairn::config::DatabaseUrl;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn narrative(person: &str, text: &str) -> serde_json::Value {
     json!({"occurred_at": "2026-02-01", "person": person, "text": text, "author": "person", "perspective": "person", "knowledge_form": "lived"})
+}
+
+/// Another process on the same database and keys.
+async fn beside(one: &TestService) -> TestService {
+    let folder = tempfile::tempdir().unwrap();
+    // Tokens are minted from the folder that both use.
+    let key = "development-issuer.pem";
+    std::fs::copy(one.folder.path().join(key), folder.path().join(key)).unwrap();
+    let mut settings = one.settings.clone();
+    settings.create = false;
+    let sources = Sources { clock: one.clock.clone(), ids: Arc::new(SeededIds::new(u64::MAX / 3)) };
+    let service =
+        Service::start(&settings, &sources, None).await.unwrap_or_else(|failure| panic!("{}", failure.chain()));
+    let base = service.public_url.clone();
+    TestService {
+        service: Some(service),
+        folder,
+        clock: one.clock.clone(),
+        settings,
+        base,
+        http: reqwest::Client::new(),
+    }
 }
 
 #[tokio::test]
@@ -16,7 +42,7 @@ async fn two_processes_share_one_database() {
         return;
     }
     let one = TestService::start(Backend::Postgres).await;
-    let other = one.beside().await;
+    let other = beside(&one).await;
     let (here, there) = (one.caller("SHARED"), other.caller("SHARED"));
     let person = here.person().await;
     let outcome = there.outcome(&person).await;
@@ -63,11 +89,12 @@ async fn connections_that_die_are_made_again() {
     let service = TestService::start(Backend::Postgres).await;
     let caller = service.caller("FAULTS");
     let person = caller.person().await;
-    let mut admin = PgConnection::connect(&postgres::admin()).await.unwrap();
+    let mut admin = PgConnection::connect(&std::env::var("CAIRN_TEST_POSTGRES_URL").unwrap()).await.unwrap();
     for round in 0..5 {
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'cairn' AND datname = $1";
-        let database = postgres::database_of(&service);
-        sqlx::query(AssertSqlSafe(sql)).bind(&database).execute(&mut admin).await.unwrap();
+        let DatabaseUrl::Postgres { url } = &service.settings.database else { panic!("not on PostgreSQL") };
+        let database = url.rsplit('/').next().unwrap();
+        sqlx::query(AssertSqlSafe(sql)).bind(database).execute(&mut admin).await.unwrap();
         let key = format!("round-{round}");
         let body = narrative(&person, &format!("Round {round}"));
         let answer = tokio::time::timeout(Duration::from_secs(20), async {

@@ -110,23 +110,6 @@ impl TestService {
         self.clock.now().to_string()
     }
 
-    /// Another process on the same database, keys and folder.
-    pub async fn beside(&self) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut settings = self.settings.clone();
-        settings.create = false;
-        let ids = Arc::new(SeededIds::new(u64::MAX / 3));
-        let service = Service::start(&settings, &Sources { clock: self.clock.clone(), ids }, None)
-            .await
-            .unwrap_or_else(|failure| panic!("{}", failure.chain()));
-        // Tokens are minted from the folder that both use.
-        for file in ["development-issuer.pem", "token-signing.pem"] {
-            let _ = std::fs::copy(self.folder.path().join(file), folder.path().join(file));
-        }
-        let base = service.public_url.clone();
-        Self { service: Some(service), folder, clock: self.clock.clone(), settings, base, http: reqwest::Client::new() }
-    }
-
     /// A token for an organisation with some scopes.
     pub fn token(&self, organisation: &str, scopes: &[Scope]) -> String {
         self.token_issued_at(organisation, scopes, self.clock.now())
@@ -348,19 +331,6 @@ impl Client {
 /// Databases on the cluster that `tests/run` starts.
 pub mod postgres {
     use sqlx::{AssertSqlSafe, Connection, PgConnection};
-
-    /// The cluster that `tests/run` started.
-    pub fn admin() -> String {
-        std::env::var("CAIRN_TEST_POSTGRES_URL").expect("CAIRN_TEST_POSTGRES_URL is not set: run tests/run")
-    }
-
-    /// The name of a service's database.
-    pub fn database_of(service: &super::TestService) -> String {
-        match &service.settings.database {
-            cairn::config::DatabaseUrl::Postgres { url } => url.rsplit('/').next().unwrap().to_owned(),
-            cairn::config::DatabaseUrl::Sqlite { .. } => panic!("not on PostgreSQL"),
-        }
-    }
 
     /// Two fresh databases, migrated: for events and for keys.
     pub async fn fresh() -> (String, String) {
