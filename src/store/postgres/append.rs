@@ -5,12 +5,13 @@ use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::{Row, RowKey};
 use crate::store::plan::{Known, Plan, Wanted, plan, wanted};
-use crate::store::postgres::PgStore;
 use crate::store::postgres::follow::{CHANNEL, raise};
+use crate::store::postgres::{BEGIN, PgStore};
 use crate::store::stored::{body_of, digest_from, from_position, row_from, to_position};
 use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError};
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _, SqlSafeStr as _};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -74,7 +75,8 @@ impl PgStore {
         groups: &[Group],
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
-        let mut transaction = self.writing.begin().await.map_err(StoreError::during("begin an append"))?;
+        let mut transaction =
+            self.writing.begin_with(BEGIN.into_sql_str()).await.map_err(StoreError::during("begin an append"))?;
         let head = lock_head(&mut transaction).await?;
         let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
         let planned = plan(groups, &head, known, now)?;
@@ -93,9 +95,10 @@ impl PgStore {
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P05 idle_session_timeout; 40001, 40P01: serialisation, deadlock.
+        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P05 and 25P03: idle for too long, also within a transaction;
+        // 40001, 40P01: serialisation, deadlock.
         sqlx::Error::Database(error) => {
-            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "40001" | "40P01"))
+            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03" | "40001" | "40P01"))
         }
         _ => false,
     }
@@ -146,7 +149,13 @@ async fn read_known(connection: &mut PgConnection, wanted: &Wanted, generation: 
             .map_err(StoreError::during("read rows"))?;
         known.rows = rows.iter().map(row_of).map(|row| row.map(|row| (row.id, row))).collect::<Result<_, _>>()?;
     }
-    known.answers = read_kept_answers(connection, &wanted.digests).await?.into_iter().collect();
+    if !wanted.digests.is_empty() {
+        let rows = select_kept_answers(&wanted.digests)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(StoreError::during("read idempotency keys"))?;
+        known.answers = rows.iter().map(kept_answer_of).collect::<Result<_, _>>()?;
+    }
     let failed = StoreError::during("read counters");
     let codes: Vec<&str> = wanted.organisations.iter().map(OrganisationCode::as_str).collect();
     let counters: Vec<(String, i64)> =
@@ -162,28 +171,22 @@ async fn read_known(connection: &mut PgConnection, wanted: &Wanted, generation: 
     Ok(known)
 }
 
-pub(super) async fn read_kept_answers(
-    connection: &mut PgConnection,
-    digests: &[[u8; 32]],
-) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError> {
-    if digests.is_empty() {
-        return Ok(Vec::new());
-    }
+/// The statement that asks for what was answered under keys.
+pub(super) fn select_kept_answers(digests: &[[u8; 32]]) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(KEPT_ANSWERS).bind(digests.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>())
+}
+
+/// A kept answer with its digest.
+pub(super) fn kept_answer_of(row: &PgRow) -> Result<([u8; 32], KeptAnswer), StoreError> {
     let failed = StoreError::during("read idempotency keys");
-    let wanted: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
-    let rows = sqlx::query(KEPT_ANSWERS).bind(wanted).fetch_all(connection).await.map_err(&failed)?;
-    rows.iter()
-        .map(|row| {
-            let kept = KeptAnswer {
-                fingerprint: digest_from(row.try_get(1).map_err(&failed)?)?,
-                position: to_position(row.try_get(2).map_err(&failed)?)?,
-                stream: StreamId(row.try_get(3).map_err(&failed)?),
-                version: to_position(row.try_get(4).map_err(&failed)?)?,
-                recorded_at: Timestamp::from_micros(row.try_get(5).map_err(&failed)?),
-            };
-            Ok((digest_from(row.try_get(0).map_err(&failed)?)?, kept))
-        })
-        .collect()
+    let kept = KeptAnswer {
+        fingerprint: digest_from(row.try_get(1).map_err(&failed)?)?,
+        position: to_position(row.try_get(2).map_err(&failed)?)?,
+        stream: StreamId(row.try_get(3).map_err(&failed)?),
+        version: to_position(row.try_get(4).map_err(&failed)?)?,
+        recorded_at: Timestamp::from_micros(row.try_get(5).map_err(&failed)?),
+    };
+    Ok((digest_from(row.try_get(0).map_err(&failed)?)?, kept))
 }
 
 async fn read_holders(

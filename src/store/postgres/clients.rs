@@ -2,6 +2,7 @@
 
 use crate::domain::time::Timestamp;
 use crate::store::postgres::PgStore;
+use crate::store::postgres::read::again;
 use crate::store::{Client, StoreError};
 
 // A revocation is final: a rotation that ran at the same time must not undo it.
@@ -26,30 +27,29 @@ impl PgStore {
             position: 0,
             detail: format!("a client cannot be written: {error}"),
         })?;
-        sqlx::query(PUT)
-            .bind(&client.id)
-            .bind(body)
-            .execute(&self.pool)
+        again(&self.pool, async |pool| sqlx::query(PUT).bind(&client.id).bind(&body).execute(&pool).await)
             .await
             .map_err(StoreError::during("write a client"))?;
         Ok(())
     }
 
     pub(super) async fn read_client(&self, id: &str) -> Result<Option<Client>, StoreError> {
-        let body: Option<String> = sqlx::query_scalar(GET)
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::during("read a client"))?;
+        let body: Option<String> =
+            again(&self.pool, async |pool| sqlx::query_scalar(GET).bind(id).fetch_optional(&pool).await)
+                .await
+                .map_err(StoreError::during("read a client"))?;
         body.map(|body| read(&body)).transpose()
     }
 
     pub(super) async fn read_clients(&self) -> Result<Vec<Client>, StoreError> {
-        let bodies: Vec<String> =
-            sqlx::query_scalar(ALL).fetch_all(&self.pool).await.map_err(StoreError::during("read clients"))?;
+        let bodies: Vec<String> = again(&self.pool, async |pool| sqlx::query_scalar(ALL).fetch_all(&pool).await)
+            .await
+            .map_err(StoreError::during("read clients"))?;
         bodies.iter().map(|body| read(body)).collect()
     }
 
+    /// Should the answer be lost and the insert be repeated, an assertion counts as used that was not: a token request
+    /// fails that could have passed, never the other way round.
     pub(super) async fn write_assertion(
         &self,
         client: &str,
@@ -58,14 +58,14 @@ impl PgStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let failed = StoreError::during("remember an assertion");
-        sqlx::query(FORGET).bind(now.micros()).execute(&self.pool).await.map_err(&failed)?;
-        let used = sqlx::query(USE)
-            .bind(client)
-            .bind(jti_digest.as_slice())
-            .bind(expires_at.micros())
-            .execute(&self.pool)
+        again(&self.pool, async |pool| sqlx::query(FORGET).bind(now.micros()).execute(&pool).await)
             .await
             .map_err(&failed)?;
+        let used = again(&self.pool, async |pool| {
+            sqlx::query(USE).bind(client).bind(jti_digest.as_slice()).bind(expires_at.micros()).execute(&pool).await
+        })
+        .await
+        .map_err(&failed)?;
         Ok(used.rows_affected() == 1)
     }
 }

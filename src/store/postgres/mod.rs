@@ -43,6 +43,20 @@ const PLANNING: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
+/// An append holds the lock on the head, and with it every process that appends. One that hangs or vanishes in the middle
+/// must free it, and those that wait for it must be answered. Queues are no reason to wait long: a batch takes
+/// milliseconds. What a lost network leaves open is found by the server's own probes.
+const PATIENCE: [(&str, &str); 5] = [
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
+
+/// Reading under the head's lock needs a fresh look by each statement, whatever the database's default is.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /// What the service's role may do; it owns nothing.
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
@@ -68,7 +82,7 @@ impl PgStore {
     /// # Errors
     /// [`StoreError::NotReady`] where the tables are missing or of another version, else as the database says.
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let options = options(url)?.options(PLANNING);
+        let options = options(url)?.options(PATIENCE);
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -196,8 +210,7 @@ impl Store for PgStore {
         self.read_leaves(from, limit).await
     }
     async fn kept_answers(&self, digests: &[[u8; 32]]) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::during("read"))?;
-        append::read_kept_answers(&mut connection, digests).await
+        self.fetch_kept_answers(digests).await
     }
     async fn begin_rebuild(&self) -> Result<u32, StoreError> {
         self.new_generation().await

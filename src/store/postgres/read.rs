@@ -5,9 +5,11 @@ use crate::domain::ids::{EventId, StreamId};
 use crate::domain::time::Timestamp;
 use crate::projections::Row;
 use crate::store::postgres::PgStore;
-use crate::store::postgres::append::{full_head, generation_of, is_lost, row_at, row_of};
+use crate::store::postgres::append::{
+    full_head, generation_of, is_lost, kept_answer_of, row_at, row_of, select_kept_answers,
+};
 use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, to_position};
-use crate::store::{EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart};
+use crate::store::{EventQuery, Head, KeptAnswer, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart};
 use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgRow};
 use std::future::Future;
@@ -86,7 +88,7 @@ fn organisation_of(reach: &Reach) -> Option<&str> {
     }
 }
 
-/// Runs a read once more where its pooled connection turned out to be dead: reads may be repeated.
+/// Runs something that may be repeated once more where its pooled connection turned out to be dead.
 pub(super) async fn again<T, F, Reading>(pool: &PgPool, read: F) -> Result<T, sqlx::Error>
 where
     F: Fn(PgPool) -> Reading,
@@ -115,6 +117,19 @@ impl PgStore {
             .await
             .map_err(StoreError::during("read the head"))?;
         head_of(&columns)
+    }
+
+    pub(super) async fn fetch_kept_answers(
+        &self,
+        digests: &[[u8; 32]],
+    ) -> Result<Vec<([u8; 32], KeptAnswer)>, StoreError> {
+        if digests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = again(&self.pool, async |pool| select_kept_answers(digests).fetch_all(&pool).await)
+            .await
+            .map_err(StoreError::during("read idempotency keys"))?;
+        rows.iter().map(kept_answer_of).collect()
     }
 
     pub(super) async fn read_size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {

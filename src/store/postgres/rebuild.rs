@@ -2,11 +2,12 @@
 
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
-use crate::store::postgres::PgStore;
 use crate::store::postgres::append::{close_rows, generation_of, generation_to, insert_rows, lock_head, row_of};
+use crate::store::postgres::read::again;
+use crate::store::postgres::{BEGIN, PgStore};
 use crate::store::stored::{from_position, to_position};
 use crate::store::{OPEN_END, StoreError};
-use sqlx::Row as _;
+use sqlx::{Postgres, Row as _, SqlSafeStr as _, Transaction};
 use uuid::Uuid;
 
 const NEXT_GENERATION: &str =
@@ -24,9 +25,14 @@ const ROW_COUNTS: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE to_position = 
     WHERE generation = (SELECT generation FROM log_head)";
 
 impl PgStore {
+    /// Begins a transaction on a connection that answers.
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        again(&self.pool, async |pool| pool.begin_with(BEGIN.into_sql_str()).await).await
+    }
+
     pub(super) async fn new_generation(&self) -> Result<u32, StoreError> {
         let failed = StoreError::during("begin a rebuild");
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        let mut transaction = self.begin().await.map_err(&failed)?;
         let next: i32 = sqlx::query_scalar(NEXT_GENERATION).fetch_one(&mut *transaction).await.map_err(&failed)?;
         // What an abandoned rebuild left behind.
         sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
@@ -42,7 +48,7 @@ impl PgStore {
         closed: &[(StreamId, u64)],
     ) -> Result<(), StoreError> {
         let failed = StoreError::during("write rebuilt rows");
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        let mut transaction = self.begin().await.map_err(&failed)?;
         close_rows(&mut transaction, generation, closed).await?;
         insert_rows(&mut transaction, generation, rows).await?;
         transaction.commit().await.map_err(&failed)
@@ -55,44 +61,50 @@ impl PgStore {
         as_of: u64,
     ) -> Result<Vec<Row>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows = sqlx::query(GENERATION_ROWS)
-            .bind(ids)
-            .bind(generation_to(generation))
-            .bind(from_position(as_of))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("read rebuilt rows"))?;
+        let rows = again(&self.pool, async |pool| {
+            sqlx::query(GENERATION_ROWS)
+                .bind(&ids)
+                .bind(generation_to(generation))
+                .bind(from_position(as_of))
+                .fetch_all(&pool)
+                .await
+        })
+        .await
+        .map_err(StoreError::during("read rebuilt rows"))?;
         rows.iter().map(row_of).collect()
     }
 
     pub(super) async fn make_current(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
         let failed = StoreError::during("switch to rebuilt rows");
-        let mut transaction = self.pool.begin().await.map_err(&failed)?;
+        let mut transaction = self.begin().await.map_err(&failed)?;
         if lock_head(&mut transaction).await?.size != size {
             return Ok(false);
         }
         sqlx::query(SWITCH).bind(generation_to(generation)).execute(&mut *transaction).await.map_err(&failed)?;
         transaction.commit().await.map_err(&failed)?;
         // The old rows go after the switch, so that appends wait for the switch alone.
-        sqlx::query(DROP_OTHER_ROWS).execute(&self.pool).await.map_err(&failed)?;
-        sqlx::query(DROP_OTHER_KEYS).execute(&self.pool).await.map_err(&failed)?;
+        again(&self.pool, async |pool| sqlx::query(DROP_OTHER_ROWS).execute(&pool).await).await.map_err(&failed)?;
+        again(&self.pool, async |pool| sqlx::query(DROP_OTHER_KEYS).execute(&pool).await).await.map_err(&failed)?;
         Ok(true)
     }
 
     pub(super) async fn count_rows(&self) -> Result<(u64, u64), StoreError> {
         let (versions, open): (i64, i64) =
-            sqlx::query_as(ROW_COUNTS).fetch_one(&self.pool).await.map_err(StoreError::during("count rows"))?;
+            again(&self.pool, async |pool| sqlx::query_as(ROW_COUNTS).fetch_one(&pool).await)
+                .await
+                .map_err(StoreError::during("count rows"))?;
         Ok((to_position(versions)?, to_position(open)?))
     }
 
     pub(super) async fn read_row_versions(&self, places: &[(StreamId, u64)]) -> Result<Vec<(Row, u64)>, StoreError> {
         let failed = StoreError::during("read row versions");
-        let rows = sqlx::query(ROW_VERSIONS)
-            .bind(places.iter().map(|(stream, _)| stream.0).collect::<Vec<_>>())
-            .bind(places.iter().map(|(_, start)| from_position(*start)).collect::<Vec<_>>())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(&failed)?;
+        let streams: Vec<Uuid> = places.iter().map(|(stream, _)| stream.0).collect();
+        let starts: Vec<i64> = places.iter().map(|(_, start)| from_position(*start)).collect();
+        let rows = again(&self.pool, async |pool| {
+            sqlx::query(ROW_VERSIONS).bind(&streams).bind(&starts).fetch_all(&pool).await
+        })
+        .await
+        .map_err(&failed)?;
         rows.iter()
             .map(|columns| {
                 let end: i64 = columns.try_get(5).map_err(&failed)?;
