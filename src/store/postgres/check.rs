@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use crate::store::postgres::PgStore;
+use crate::store::postgres::read::again;
 
 /// Triggers without which the log would not be append-only.
 const TRIGGERS: [&str; 7] = [
@@ -14,16 +15,22 @@ const TRIGGERS: [&str; 7] = [
     "part_is_never_emptied",
 ];
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'), \
-    current_setting('server_version_num')::integer";
-const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')";
+    current_setting('server_version_num')::integer, current_setting('session_replication_role')";
+const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') \
+    AND tgrelid IN ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass)";
+// In one statement, so that no append comes in between.
+const AGREE: &str = "SELECT size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) FROM log_head WHERE one = 1";
+// A member of the owning role can do whatever the owner can.
 const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
-    OR EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass('event') AND pg_get_userbyid(relowner) = current_user)";
+    OR EXISTS (SELECT 1 FROM pg_class WHERE pg_has_role(current_user, relowner, 'MEMBER') AND oid IN \
+        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass)) \
+    OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE')";
 
 impl PgStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("check settings");
-        let (fsync, commit, pages, version): (String, String, String, i32) =
-            sqlx::query_as(SETTINGS).fetch_one(&self.pool).await.map_err(&failed)?;
+        let (fsync, commit, pages, version, triggers): (String, String, String, i32, String) =
+            again(&self.pool, async |pool| sqlx::query_as(SETTINGS).fetch_one(&pool).await).await.map_err(&failed)?;
         if fsync != "on" || matches!(commit.as_str(), "off" | "local") || pages != "on" {
             return Err(StoreError::NotReady {
                 problem: format!(
@@ -38,7 +45,17 @@ impl PgStore {
                 remedy: "use PostgreSQL 15 or newer".to_owned(),
             });
         }
-        let enabled: Vec<String> = sqlx::query_scalar(ENABLED).fetch_all(&self.pool).await.map_err(&failed)?;
+        if triggers == "replica" {
+            return Err(StoreError::NotReady {
+                problem: "PostgreSQL runs with session_replication_role=replica, which silences the triggers that keep the log \
+                          append-only"
+                    .to_owned(),
+                remedy: "reset session_replication_role for the role and the database".to_owned(),
+            });
+        }
+        let enabled: Vec<String> = again(&self.pool, async |pool| sqlx::query_scalar(ENABLED).fetch_all(&pool).await)
+            .await
+            .map_err(&failed)?;
         if let Some(missing) = TRIGGERS.iter().find(|name| !enabled.iter().any(|there| there == *name)) {
             return Err(StoreError::NotReady {
                 problem: format!("the trigger {missing}, which keeps the log append-only, is missing or disabled"),
@@ -46,19 +63,19 @@ impl PgStore {
             });
         }
         let head = self.read_head().await?;
-        let counted: Option<i64> =
-            sqlx::query_scalar("SELECT MAX(position) + 1 FROM event").fetch_one(&self.pool).await.map_err(&failed)?;
-        if crate::store::stored::to_position(counted.unwrap_or(0))? < head.size {
+        let agree: bool =
+            again(&self.pool, async |pool| sqlx::query_scalar(AGREE).fetch_one(&pool).await).await.map_err(&failed)?;
+        if !agree {
             return Err(StoreError::Corrupt {
                 position: head.size,
-                detail: "the head is beyond the last event".to_owned(),
+                detail: "the head and the last event differ".to_owned(),
             });
         }
         Ok(())
     }
 
-    /// Whether the connected role owns the tables or is a superuser, which it should not: then the database does not
-    /// hold it to append-only. For `cairn doctor`.
+    /// Whether the connected role owns the tables, could act as their owner, is a superuser, or was given the right to
+    /// change the log, none of which it should: then the database does not hold it to append-only. For `cairn doctor`.
     ///
     /// # Errors
     /// As the database says.
