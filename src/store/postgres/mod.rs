@@ -7,6 +7,8 @@ mod clients;
 mod follow;
 mod read;
 mod rebuild;
+#[cfg(test)]
+mod service_test;
 
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
