@@ -4,7 +4,7 @@
 //! the last whole line that is there.
 
 use crate::cli::failure::Failure;
-use crate::cli::http_client::{Client, RetryPolicy, TokenSource};
+use crate::cli::http_client::{Client, ClientError, CredentialArguments, RetryPolicy};
 use crate::cli::progress::Progress;
 use clap::Args;
 use std::fs::OpenOptions;
@@ -21,9 +21,9 @@ pub struct ExportArguments {
     /// The address of the service
     #[arg(long, value_name = "URL", env = "CAIRN_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
-    /// The access token
-    #[arg(long, value_name = "TOKEN", env = "CAIRN_TOKEN", hide_env_values = true)]
-    pub token: String,
+    /// Who calls.
+    #[command(flatten)]
+    pub credentials: CredentialArguments,
     /// Open the personal parts that the token's scopes allow
     #[arg(long)]
     pub words: bool,
@@ -50,6 +50,10 @@ impl std::fmt::Debug for ExportArguments {
 /// # Errors
 /// Where the service does not answer or the folder cannot be written.
 pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
+    let token = arguments
+        .credentials
+        .source()
+        .map_err(|error| Failure::configuration("the export cannot call the service".to_owned()).because(error))?;
     let written =
         |error: std::io::Error| Failure::unavailable("the export cannot be written".to_owned()).because(error);
     std::fs::create_dir_all(&arguments.out).map_err(written)?;
@@ -57,7 +61,7 @@ pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
     let (mut after, kept) = resume(&path).map_err(written)?;
     let file = OpenOptions::new().create(true).append(true).open(&path).map_err(written)?;
     let mut out = BufWriter::new(file);
-    let client = Client::new(&arguments.url, TokenSource::Fixed(arguments.token.clone()), RetryPolicy::default())
+    let client = Client::new(&arguments.url, token, RetryPolicy::default())
         .map_err(|error| Failure::configuration(error.to_string()))?;
     let progress = Progress::new("events", None, arguments.quiet);
     let mut count = 0u64;
@@ -69,7 +73,7 @@ pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
         if arguments.words {
             query.push_str("&include=words");
         }
-        let page = client.get_json(&query).await.map_err(|error| Failure::unavailable(error.to_string()))?;
+        let page = client.get_json(&query).await.map_err(failure)?;
         let items = page["items"].as_array().cloned().unwrap_or_default();
         for event in &items {
             writeln!(out, "{event}").map_err(written)?;
@@ -90,6 +94,11 @@ pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
         eprintln!("cairn: added {count} events to {} ({kept} were there)", path.display());
     }
     Ok(())
+}
+
+/// A refusal of who calls is the caller's to mend; anything else may pass.
+fn failure(error: ClientError) -> Failure {
+    if error.is_usage() { Failure::configuration(error.to_string()) } else { Failure::unavailable(error.to_string()) }
 }
 
 /// The position after which to go on, and how many whole lines are there; a line that was cut off is removed.

@@ -4,15 +4,20 @@
 //! sent again because every line carries an idempotency key: what was recorded the first time answers as repeated.
 //! Nothing that a request carries is ever in an error, because it is personal.
 
-use futures::future::{BoxFuture, FutureExt};
 use reqwest::header::{CONTENT_TYPE, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+mod client_grant;
+mod credentials;
 mod problem;
 
+use client_grant::Bearer;
+pub use client_grant::ClientGrant;
+pub use credentials::{CredentialArguments, CredentialError};
 pub use problem::{ClientError, FieldError, Problem};
 
 /// How long a connection may take to open.
@@ -25,15 +30,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 pub enum TokenSource {
     /// One token, given by the caller, for as long as it lasts.
     Fixed(String),
-}
-
-impl TokenSource {
-    /// The token to send now. Asynchronous because a source may have to ask the token endpoint first.
-    fn bearer(&self) -> BoxFuture<'_, Result<String, ClientError>> {
-        match self {
-            Self::Fixed(token) => futures::future::ready(Ok(token.clone())).boxed(),
-        }
-    }
+    /// The token endpoint, asked by a client that holds its key.
+    ClientKey(Arc<ClientGrant>),
 }
 
 /// Never shows the token.
@@ -41,6 +39,7 @@ impl fmt::Debug for TokenSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(_) => formatter.write_str("Fixed([secret])"),
+            Self::ClientKey(grant) => grant.fmt(formatter),
         }
     }
 }
@@ -162,6 +161,9 @@ struct Answered {
     retry_after: Option<Duration>,
     text: String,
 }
+
+/// What came of one attempt; the error is one that another attempt may overcome.
+type Outcome = Result<Answered, reqwest::Error>;
 
 impl Client {
     /// A client of the service at `base_url`, such as `http://127.0.0.1:8080`; a path in it is a prefix of every path.
@@ -290,13 +292,15 @@ impl Client {
         }
     }
 
-    /// The inner error is one that another attempt may overcome.
-    async fn send_once(
-        &self,
-        url: &Url,
-        sending: Sending<'_>,
-    ) -> Result<Result<Answered, reqwest::Error>, ClientError> {
-        let token = self.token.bearer().await?;
+    /// One attempt. A token that cannot be had for the moment is like an answer that cannot.
+    async fn send_once(&self, url: &Url, sending: Sending<'_>) -> Result<Outcome, ClientError> {
+        let token = match &self.token {
+            TokenSource::Fixed(token) => token.clone(),
+            TokenSource::ClientKey(grant) => match grant.bearer(&self.http, &self.base).await? {
+                Bearer::Token(token) => token,
+                Bearer::NotYet(outcome) => return Ok(outcome),
+            },
+        };
         let request = match sending {
             Sending::Get => self.http.request(Method::GET, url.clone()),
             Sending::Post { content_type, body } => {
@@ -314,24 +318,28 @@ impl Client {
                     None => request,
                 }
             }
-        }
-        .bearer_auth(token);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) if error.is_builder() => return Err(ClientError::Setup { source: error.without_url() }),
-            Err(error) => return Ok(Err(error.without_url())),
         };
-        let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        Ok(match response.text().await {
-            Ok(text) => Ok(Answered { status, retry_after, text }),
-            Err(error) => Err(error.without_url()),
-        })
+        exchange(request.bearer_auth(token)).await
     }
+}
+
+/// Sends a request and reads its answer.
+async fn exchange(request: reqwest::RequestBuilder) -> Result<Outcome, ClientError> {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_builder() => return Err(ClientError::Setup { source: error.without_url() }),
+        Err(error) => return Ok(Err(error.without_url())),
+    };
+    let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    Ok(match response.text().await {
+        Ok(text) => Ok(Answered { status, retry_after, text }),
+        Err(error) => Err(error.without_url()),
+    })
 }
 
 /// Too many requests, or a service (or a proxy before it) that cannot answer now.
@@ -351,5 +359,7 @@ fn read_answers(text: &str, lines: usize) -> Result<Vec<BatchAnswer>, ClientErro
     if answers.len() == lines && in_order { Ok(answers) } else { Err(ClientError::Unreadable) }
 }
 
+#[cfg(test)]
+mod client_grant_test;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use crate::support::{Answer, Backend, Client, NOW, TestService, backends};
 use cairn::app::auth::registry::{ClientDesk, Registration};
 use cairn::app::auth::{ClientKey, ClientRegistry, FetchRules, generate_client_key};
 use cairn::app::words::{ClientKeys, Scope, Timestamp};
+use cairn::app::{Clock, SystemClock};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -327,5 +328,39 @@ async fn an_operator_registers_rotates_and_revokes_while_the_service_runs() {
         let listed = operate(&door, &["list", "--json"]);
         let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
         assert_eq!((listed["id"].as_str(), listed["revoked_at"].is_string()), (Some("one"), true));
+    }
+}
+
+#[tokio::test]
+async fn a_partner_exports_with_its_own_key() {
+    for backend in backends() {
+        let service = TestService::start(backend).await;
+        let person = service.caller("RX1").person().await;
+        let door = Door { service };
+        door.register("one", "RX1", "events:read", &key(1)).await;
+        let folder = door.service.folder.path();
+        assert!(key(1).save(&folder.join("one.pem")).unwrap());
+        assert!(key(2).save(&folder.join("two.pem")).unwrap());
+        // The command has the machine's clock, so the service has it too.
+        door.service.clock.set(SystemClock.now());
+        let export = |file: &str, out: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+            command.arg("export").arg("--out").arg(folder.join(out)).args(["--url", &door.service.base]);
+            command.args(["--client-id", "one", "--quiet", "--client-key"]).arg(folder.join(file));
+            command.env_remove("CAIRN_TOKEN");
+            // The service shares this thread's runtime and must go on while the command waits for it.
+            tokio::task::spawn_blocking(move || command.output().unwrap())
+        };
+        let exported = export("one.pem", "out").await.unwrap();
+        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+        let events = std::fs::read_to_string(folder.join("out/events.ndjson")).unwrap();
+        assert!(events.contains(&person), "{events}");
+        let refused = export("two.pem", "none").await.unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("invalid_client"));
+        let mut nobody = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        let nobody = nobody.args(["export", "--out"]).arg(folder.join("none")).env_remove("CAIRN_TOKEN");
+        let nobody = nobody.output().unwrap();
+        assert_eq!(nobody.status.code(), Some(2));
     }
 }

@@ -92,6 +92,18 @@ pub enum ClientError {
         /// What the service says.
         problem: Problem,
     },
+    /// The token endpoint gives the client no token.
+    #[error("the service gives the client no token ({reason}): check --client-id, --client-key and this clock")]
+    Client {
+        /// What the service says.
+        reason: String,
+    },
+    /// The service at the address speaks for another.
+    #[error("the service at --url speaks for {address}: give its own address, so that no token goes astray")]
+    OtherService {
+        /// The other.
+        address: String,
+    },
     /// The token is accepted and does not allow this.
     #[error(
         "the token does not allow this ({problem}): it needs batches:write, people:write and the scope of each kind of recording"
@@ -129,7 +141,10 @@ impl ClientError {
     /// Whether the command was called wrongly, rather than something being out of order elsewhere.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Address | Self::Token { .. } | Self::Scope { .. })
+        matches!(
+            self,
+            Self::Address | Self::Token { .. } | Self::Client { .. } | Self::OtherService { .. } | Self::Scope { .. }
+        )
     }
 }
 

@@ -7,6 +7,11 @@ use std::sync::mpsc::{Receiver, channel};
 fn service(answers: Vec<String>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
+    (address, serve(listener, answers))
+}
+
+/// The same, where the answers must know the address.
+pub(super) fn serve(listener: TcpListener, answers: Vec<String>) -> Receiver<String> {
     let (asked, receiver) = channel();
     std::thread::spawn(move || {
         for answer in answers {
@@ -30,10 +35,10 @@ fn service(answers: Vec<String>) -> (String, Receiver<String>) {
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
-    (address, receiver)
+    receiver
 }
 
-fn http(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn http(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 

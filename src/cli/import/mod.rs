@@ -11,7 +11,7 @@ pub mod report;
 pub mod send;
 pub mod ssda903;
 
-use crate::cli::http_client::{Client, RetryPolicy, TokenSource};
+use crate::cli::http_client::{Client, CredentialArguments, RetryPolicy};
 use crate::cli::progress::Progress;
 use clap::{Args, Subcommand};
 use intake::Mapped;
@@ -70,15 +70,9 @@ pub struct ServiceArguments {
     /// The address of the service
     #[arg(long, value_name = "URL", env = "CAIRN_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
-    /// The access token; better in the environment, since others can see a command's arguments
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "CAIRN_TOKEN",
-        hide_env_values = true,
-        required_unless_present = "dry_run"
-    )]
-    pub token: Option<String>,
+    /// Who calls; a dry run calls nobody.
+    #[command(flatten)]
+    pub credentials: CredentialArguments,
     /// When people became known to the organisation, where the source does not say; else their date of birth
     #[arg(long, value_name = "DATE")]
     pub known_since: Option<String>,
@@ -96,7 +90,7 @@ pub struct ServiceArguments {
     pub quiet: bool,
 }
 
-/// Never shows the token.
+/// Shows where it goes and no more.
 impl std::fmt::Debug for ServiceArguments {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -181,7 +175,7 @@ async fn send_and_report(mapped: Mapped, counted: usize, service: &ServiceArgume
     let sent = if service.dry_run {
         Sent { fates: vec![Fate::DryRun; mapped.lines.len()], stopped: None }
     } else {
-        let token = TokenSource::Fixed(service.token.clone().unwrap_or_default());
+        let token = service.credentials.source().map_err(Failure::usage)?;
         let client = Client::new(&service.url, token, RetryPolicy::default()).map_err(Failure::usage)?;
         let total = u64::try_from(mapped.lines.len()).ok();
         let progress = Progress::new("import: recordings", total, service.quiet);

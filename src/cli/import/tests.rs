@@ -24,6 +24,20 @@ fn arguments_are_as_documented() {
     assert!(parse(&["ssda903", "dir", "--dry-run"]).is_ok(), "a dry run needs no token");
 }
 
+#[tokio::test]
+async fn somebody_must_call_and_only_one() {
+    let small = data("ssda903-small");
+    let pair = ["--client-id", "care", "--client-key", "care.pem"];
+    assert!(parse(&[&["ssda903", "dir"][..], &pair].concat()).is_ok());
+    for wrong in [&pair[..2], &pair[2..], &[&pair[..], &["--token", "t"]].concat()] {
+        assert!(parse(&[&["ssda903", "dir"], wrong].concat()).is_err(), "{wrong:?}");
+    }
+    let nobody = parse(&["ssda903", &small, "--quiet"]).unwrap();
+    assert_eq!(run(nobody).await, Ending::Usage);
+    let keyless = parse(&["ssda903", &small, "--quiet", "--client-id", "care", "--client-key", "/dev/null/care.pem"]);
+    assert_eq!(run(keyless.unwrap()).await, Ending::Usage);
+}
+
 #[test]
 fn the_name_of_a_source_system_fits_into_an_identifier_system() {
     for (name, right) in [("x", true), ("a-b.c_1", true), ("", false), ("-a", false), ("A", false), ("a b", false)] {
