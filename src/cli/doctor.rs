@@ -140,7 +140,7 @@ async fn privileges(url: &str) -> Finding {
             what: "privileges",
             verdict: Verdict::Advice,
             detail:
-                "the role owns the tables or is a superuser: serve as another role (cairn migrate --service-role …)"
+                "the role owns the tables, may act as their owner, may change the log or is a superuser: serve as another role (cairn migrate --service-role …)"
                     .to_owned(),
         },
         Err(error) => found("privileges", Err(error), ""),
