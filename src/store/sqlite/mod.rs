@@ -5,6 +5,8 @@
 mod append;
 mod check;
 mod clients;
+#[cfg(test)]
+mod full_test;
 mod read;
 mod rebuild;
 mod script;
@@ -17,6 +19,7 @@ use crate::store::{
     Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
 };
 use async_trait::async_trait;
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
@@ -68,6 +71,9 @@ impl SqliteStore {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
+            // On a full disk SQLite ends the transaction by itself, and the driver, whose own rollback then fails, would
+            // refuse every later one on this connection: it is replaced.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(writing)
             .await
             .map_err(StoreError::during("open"))?;
