@@ -108,14 +108,15 @@ fn resume(path: &Path) -> std::io::Result<(Option<u64>, u64)> {
     }
     let mut reader = BufReader::new(OpenOptions::new().read(true).write(true).open(path)?);
     let (mut whole, mut last, mut count) = (0u64, None, 0u64);
-    let mut line = String::new();
+    // Bytes, because the cut may go through a character.
+    let mut line = Vec::new();
     loop {
         line.clear();
-        let read = reader.read_line(&mut line)?;
+        let read = reader.read_until(b'\n', &mut line)?;
         let event: Option<u64> =
-            serde_json::from_str::<serde_json::Value>(&line).ok().and_then(|event| event["position"].as_u64());
+            serde_json::from_slice::<serde_json::Value>(&line).ok().and_then(|event| event["position"].as_u64());
         match event {
-            Some(position) if line.ends_with('\n') => {
+            Some(position) if line.ends_with(b"\n") => {
                 whole += read as u64;
                 last = Some(position);
                 count += 1;
