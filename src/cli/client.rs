@@ -1,6 +1,6 @@
 //! `cairn client`: the registry of clients. Works on the database, so it needs no token and serves whoever operates.
 
-use crate::app::auth::registry::{ClientDesk, Registration};
+use crate::app::auth::registry::{ClientDesk, Registration, RegistryError};
 use crate::app::auth::{ClientRegistry, FetchRules, generate_client_key};
 use crate::app::words::{Client, ClientKeys, OrganisationCode};
 use crate::cli::CommonArguments;
@@ -98,7 +98,6 @@ impl KeyArguments {
                     path.display()
                 )));
             }
-            eprintln!("cairn: the private key is in {}; give it to the client and keep no copy", path.display());
             return Ok(ClientKeys::Inline(key.jwks()));
         }
         if let Some(path) = &self.jwks {
@@ -116,6 +115,41 @@ impl KeyArguments {
             .map(ClientKeys::Url)
             .ok_or_else(|| Failure::configuration("no keys were given".to_owned()))
     }
+
+    /// Says where a new private key is; takes its file away again where the registry refused it, since nobody knows it
+    /// then. Where the database failed it stays: its answer may be lost after the key was registered.
+    fn settle(&self, registered: Result<Client, RegistryError>) -> Result<Client, Failure> {
+        if let Some(path) = &self.new_key {
+            match &registered {
+                Ok(_) => {
+                    eprintln!(
+                        "cairn: the private key is in {}; give it to the client and keep no copy",
+                        path.display()
+                    );
+                }
+                Err(RegistryError::Store { .. }) => {
+                    eprintln!(
+                        "cairn: the private key in {} may be registered: see `cairn client list`",
+                        path.display()
+                    );
+                }
+                Err(_) => {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+        }
+        registered.map_err(refused)
+    }
+}
+
+/// What the registry does not accept is a mistake of usage; a registry that does not answer is unavailable.
+fn refused(error: RegistryError) -> Failure {
+    match error {
+        RegistryError::Store { .. } => {
+            Failure::unavailable("the registry of clients cannot be used".to_owned()).because(error)
+        }
+        error => Failure::configuration(error.to_string()),
+    }
 }
 
 /// Works on the registry.
@@ -130,7 +164,6 @@ pub async fn run(common: &CommonArguments, arguments: &ClientArguments) -> Resul
     let rules = FetchRules { loopback, ..FetchRules::default() };
     let issuers: Vec<String> = settings.issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
     let desk = ClientDesk { registry: registry.as_ref(), rules: &rules, issuers: &issuers };
-    let refused = |error: crate::app::auth::registry::RegistryError| Failure::configuration(error.to_string());
     match &arguments.action {
         ClientAction::Add(add) => {
             let registration = Registration {
@@ -140,7 +173,7 @@ pub async fn run(common: &CommonArguments, arguments: &ClientArguments) -> Resul
                 scopes: scopes_of(&add.scope)?,
                 keys: add.keys.keys()?,
             };
-            let client = desk.add(registration, app.now()).await.map_err(refused)?;
+            let client = add.keys.settle(desk.add(registration, app.now()).await)?;
             eprintln!("cairn: registered {} for {}", client.id, client.organisation);
         }
         ClientAction::List { json } => {
@@ -149,7 +182,7 @@ pub async fn run(common: &CommonArguments, arguments: &ClientArguments) -> Resul
             }
         }
         ClientAction::Rotate { id, keys, overlap } => {
-            let client = desk.rotate(id, keys.keys()?, *overlap, app.now()).await.map_err(refused)?;
+            let client = keys.settle(desk.rotate(id, keys.keys()?, *overlap, app.now()).await)?;
             eprintln!("cairn: replaced the keys of {}", client.id);
         }
         ClientAction::Revoke { id } => {
