@@ -22,6 +22,9 @@ pub struct Wanted {
     pub keys: Vec<(OrganisationCode, RowKey)>,
 }
 
+/// A key within its organisation.
+type HeldKey = (OrganisationCode, RowKey);
+
 /// What the store read.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -104,7 +107,9 @@ pub fn plan<'a>(groups: &'a [Group], head: &Head, known: Known, now: Timestamp) 
     let frontier = head.frontier.clone().unwrap_or_default();
     // Strictly after the last batch, so that an instant that has passed never gains events.
     let recorded_at = now.max(head.recorded_at.plus_micros(1));
-    let mut planner = Planner { known, frontier, recorded_at, size: head.size, state: State::default() };
+    let keys_matter = groups.iter().flat_map(|group| &group.items).any(|item| !item.must_be_free.is_empty());
+    let state = State::default();
+    let mut planner = Planner { known, frontier, recorded_at, size: head.size, state, group_start: 0, keys_matter };
     let mut answers = Vec::with_capacity(groups.len());
     for group in groups {
         answers.push(planner.group(group)?);
@@ -142,6 +147,26 @@ struct Planner<'a> {
     recorded_at: Timestamp,
     size: u64,
     state: State<'a>,
+    /// How many rows there were when the group that is being planned began.
+    group_start: usize,
+    /// Whether any item asks for free keys, so that the keys of new rows must be remembered.
+    keys_matter: bool,
+}
+
+/// What the items of an atomic group would do, were they planned.
+#[derive(Default)]
+struct Trial {
+    rows: HashMap<StreamId, Row>,
+    answers: HashMap<[u8; 32], [u8; 32]>,
+    holders: HashMap<HeldKey, StreamId>,
+}
+
+impl Trial {
+    fn add(&mut self, item: &NewAppend, row: Row) {
+        self.answers.extend(item.key.map(|key| (key.digest, key.fingerprint)));
+        self.holders.extend(row.keys().into_iter().map(|key| ((row.organisation.clone(), key), row.id)));
+        self.rows.insert(row.id, row);
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -149,6 +174,7 @@ impl<'a> Planner<'a> {
         if group.atomic && group.items.len() > 1 && !self.all_would_pass(group) {
             return Ok(self.explain(group));
         }
+        self.group_start = self.state.rows.len();
         let mut answers = Vec::with_capacity(group.items.len());
         for item in &group.items {
             answers.push(self.item(item)?);
@@ -166,38 +192,37 @@ impl<'a> Planner<'a> {
     }
 
     fn dry_run(&self, group: &Group) -> Vec<Option<Rejection>> {
-        let mut rows: HashMap<StreamId, Row> = HashMap::new();
-        let mut taken: HashMap<(OrganisationCode, RowKey), StreamId> = HashMap::new();
+        let mut trial = Trial::default();
         let mut position = self.size;
         let mut rejections = Vec::with_capacity(group.items.len());
         for item in &group.items {
-            let current = rows.get(&item.stream).or_else(|| self.current_row(item.stream));
-            let outcome = match self.repeated(item) {
-                Some(answer) => answer.map(|_| None),
-                None => self.check(item, current, |stream| rows.contains_key(stream)).and_then(|()| {
-                    if let Some(holder) =
-                        item.must_be_free.iter().find_map(|key| taken.get(&(item.organisation.clone(), key.clone())))
-                    {
-                        return Err(Rejection::Taken { holder: *holder });
-                    }
-                    self.fold(item, current.cloned(), position).map(Some)
-                }),
-            };
-            rejections.push(match outcome {
-                Ok(row) => {
-                    if let Some(row) = row {
-                        taken.extend(
-                            item.must_be_free.iter().map(|key| ((item.organisation.clone(), key.clone()), item.stream)),
-                        );
-                        rows.insert(item.stream, row);
-                        position += 1;
-                    }
+            rejections.push(match self.try_out(item, &trial, position) {
+                Ok(Some(row)) => {
+                    trial.add(item, row);
+                    position += 1;
                     None
                 }
+                Ok(None) => None,
                 Err(rejection) => Some(rejection),
             });
         }
         rejections
+    }
+
+    /// The row that an item would make; `None` where it would be a repeat.
+    fn try_out(&self, item: &NewAppend, trial: &Trial, position: u64) -> Result<Option<Row>, Rejection> {
+        if let Some(key) = item.key
+            && let Some(fingerprint) = trial.answers.get(&key.digest)
+        {
+            return if *fingerprint == key.fingerprint { Ok(None) } else { Err(Rejection::KeyReused) };
+        }
+        if let Some(answer) = self.repeated(item) {
+            return answer.map(|_| None);
+        }
+        let current = trial.rows.get(&item.stream).or_else(|| self.current_row(item.stream));
+        let holder = |key: &HeldKey| trial.holders.get(key).or_else(|| self.known.holders.get(key)).copied();
+        Self::check(item, current, |stream| trial.rows.contains_key(stream), holder)?;
+        self.fold(item, current.cloned(), position).map(Some)
     }
 
     fn item(&mut self, item: &'a NewAppend) -> Result<Result<Appended, Rejection>, StoreError> {
@@ -205,8 +230,11 @@ impl<'a> Planner<'a> {
             return Ok(answer);
         }
         let current = self.current_row(item.stream);
-        let made = |stream: &StreamId| self.state.row_of.contains_key(stream);
-        let row = match self.check(item, current, made).and_then(|()| self.fold(item, current.cloned(), self.size)) {
+        let made = |stream: &StreamId| self.state.row_of.get(stream).is_some_and(|at| *at >= self.group_start);
+        let holder = |key: &HeldKey| self.known.holders.get(key).copied();
+        let row = match Self::check(item, current, made, holder)
+            .and_then(|()| self.fold(item, current.cloned(), self.size))
+        {
             Ok(row) => row,
             Err(rejection) => return Ok(Err(rejection)),
         };
@@ -249,9 +277,6 @@ impl<'a> Planner<'a> {
             };
             self.known.answers.insert(key.digest, kept);
         }
-        for key in &item.must_be_free {
-            self.known.holders.insert((item.organisation.clone(), key.clone()), item.stream);
-        }
         self.state.events.push(PlannedEvent { position, version, organisation_counter, leaf, leaf_hash, item });
         self.size += 1;
         Ok(Ok(answer))
@@ -259,6 +284,9 @@ impl<'a> Planner<'a> {
 
     /// Files a row and ends the one before it.
     fn place(&mut self, row: Row, position: u64) {
+        if self.keys_matter {
+            self.known.holders.extend(row.keys().into_iter().map(|key| ((row.organisation.clone(), key), row.id)));
+        }
         match self.state.row_of.get(&row.id).and_then(|at| self.state.rows.get_mut(*at)) {
             Some((_, end)) => *end = position,
             None if self.known.rows.contains_key(&row.id) => self.state.closed.push((row.id, position)),
@@ -284,10 +312,10 @@ impl<'a> Planner<'a> {
     }
 
     fn check(
-        &self,
         item: &NewAppend,
         current: Option<&Row>,
         exists: impl Fn(&StreamId) -> bool,
+        holder: impl Fn(&HeldKey) -> Option<StreamId>,
     ) -> Result<(), Rejection> {
         let version = current.filter(|row| row.organisation == item.organisation).map(|row| row.version);
         let as_expected = match item.expected {
@@ -297,11 +325,11 @@ impl<'a> Planner<'a> {
         if !as_expected {
             return Err(Rejection::VersionConflict { current: version });
         }
-        let holder = |key: &RowKey| self.known.holders.get(&(item.organisation.clone(), key.clone())).copied();
         if let Some(stream) = item.needs.iter().find(|stream| !exists(stream)) {
             return Err(Rejection::NeedsRejected { stream: *stream });
         }
-        match item.must_be_free.iter().filter_map(holder).find(|holder| *holder != item.stream) {
+        let mut holders = item.must_be_free.iter().filter_map(|key| holder(&(item.organisation.clone(), key.clone())));
+        match holders.find(|holder| *holder != item.stream) {
             Some(holder) => Err(Rejection::Taken { holder }),
             None => Ok(()),
         }

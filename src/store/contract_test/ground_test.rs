@@ -53,6 +53,15 @@ impl Ground {
         Some(Self(Engine::Postgres { admin, url, database }))
     }
 
+    /// A fresh place with the same engine.
+    pub(super) async fn another(&self) -> Self {
+        match &self.0 {
+            Engine::Sqlite(_) => Self::sqlite(),
+            Engine::Postgres { .. } => Self::postgres().await.unwrap(),
+            Engine::Nothing => Self::nothing(),
+        }
+    }
+
     /// No database at all: what is opened here answers emptily to everything.
     pub(super) const fn nothing() -> Self {
         Self(Engine::Nothing)

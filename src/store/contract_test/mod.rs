@@ -30,6 +30,7 @@ macro_rules! on_both_stores {
 mod appends;
 mod database;
 mod ground_test;
+mod groups;
 mod log;
 mod making;
 mod nothing;
