@@ -71,4 +71,11 @@ impl StoreError {
             other => other,
         }
     }
+    /// For rows that were being rebuilt and are no longer all there.
+    pub(super) fn swept_away() -> Self {
+        Self::NotReady {
+            problem: "the rows that were rebuilt are not complete: another rebuild began meanwhile".to_owned(),
+            remedy: "let the other finish, or rebuild again; the rows in use are as they were".to_owned(),
+        }
+    }
 }

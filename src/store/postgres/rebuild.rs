@@ -16,6 +16,12 @@ const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELE
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id = ANY($1) AND generation = $2 AND from_position < $3 AND to_position >= $3";
+// A rebuild that began meanwhile removed everything that was there; so the first row and the last tell.
+const MISSING: &str = "SELECT COUNT(*) FROM event AS e WHERE e.position IN (0, $2 - 1) AND NOT EXISTS \
+    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation = $1 AND r.from_position = e.position)";
+// Whoever removes generations or switches between them does so alone: a removal that began before a switch would take
+// the rows that have just become current. Appends do not wait for it. The number is "cairn_ge".
+const ALONE: &str = "SELECT pg_advisory_xact_lock(x'636169726e5f6765'::bigint)";
 const SWITCH: &str = "UPDATE log_head SET generation = $1 WHERE one = 1";
 const ROW_VERSIONS: &str = "SELECT r.id, r.organisation, r.from_position, r.version, r.body, r.to_position \
     FROM unnest($1::uuid[], $2::bigint[]) AS wanted (id, from_position) \
@@ -30,9 +36,16 @@ impl PgStore {
         again(&self.pool, async |pool| pool.begin_with(BEGIN.into_sql_str()).await).await
     }
 
+    /// The same, while nobody else removes generations or switches between them.
+    async fn begin_alone(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(ALONE).execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
     pub(super) async fn new_generation(&self) -> Result<u32, StoreError> {
         let failed = StoreError::during("begin a rebuild");
-        let mut transaction = self.begin().await.map_err(&failed)?;
+        let mut transaction = self.begin_alone().await.map_err(&failed)?;
         let next: i32 = sqlx::query_scalar(NEXT_GENERATION).fetch_one(&mut *transaction).await.map_err(&failed)?;
         // What an abandoned rebuild left behind.
         sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
@@ -76,15 +89,26 @@ impl PgStore {
 
     pub(super) async fn make_current(&self, generation: u32, size: u64) -> Result<bool, StoreError> {
         let failed = StoreError::during("switch to rebuilt rows");
-        let mut transaction = self.begin().await.map_err(&failed)?;
+        let mut transaction = self.begin_alone().await.map_err(&failed)?;
         if lock_head(&mut transaction).await?.size != size {
             return Ok(false);
+        }
+        let missing: i64 = sqlx::query_scalar(MISSING)
+            .bind(generation_to(generation))
+            .bind(from_position(size))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(&failed)?;
+        if missing > 0 {
+            return Err(StoreError::swept_away());
         }
         sqlx::query(SWITCH).bind(generation_to(generation)).execute(&mut *transaction).await.map_err(&failed)?;
         transaction.commit().await.map_err(&failed)?;
         // The old rows go after the switch, so that appends wait for the switch alone.
-        again(&self.pool, async |pool| sqlx::query(DROP_OTHER_ROWS).execute(&pool).await).await.map_err(&failed)?;
-        again(&self.pool, async |pool| sqlx::query(DROP_OTHER_KEYS).execute(&pool).await).await.map_err(&failed)?;
+        let mut transaction = self.begin_alone().await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_ROWS).execute(&mut *transaction).await.map_err(&failed)?;
+        sqlx::query(DROP_OTHER_KEYS).execute(&mut *transaction).await.map_err(&failed)?;
+        transaction.commit().await.map_err(&failed)?;
         Ok(true)
     }
 
