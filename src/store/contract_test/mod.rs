@@ -28,10 +28,14 @@ macro_rules! on_both_stores {
 }
 
 mod appends;
+mod audit;
 mod database;
+mod events;
 mod ground_test;
 mod groups;
 mod log;
 mod making;
 mod nothing;
+mod rebuilds;
 mod rows;
+mod waiting;

@@ -1,5 +1,6 @@
 //! The suite turned on itself: a store that keeps nothing and answers emptily must fail it.
 
+use super::waiting::Gate;
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
@@ -9,12 +10,20 @@ use crate::store::{
     Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
 };
 use async_trait::async_trait;
+use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Says yes to everything and keeps nothing.
+/// Says yes to everything and keeps nothing; before a gate, if it stands before one.
 #[derive(Default)]
 pub(super) struct NothingStore {
     size: watch::Sender<u64>,
+    gate: Option<Arc<Gate>>,
+}
+
+impl NothingStore {
+    pub(super) fn behind(gate: &Arc<Gate>) -> Self {
+        Self { gate: Some(Arc::clone(gate)), ..Self::default() }
+    }
 }
 
 fn empty() -> Head {
@@ -28,6 +37,9 @@ impl Store for NothingStore {
         groups: &[Group],
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+        if let Some(gate) = &self.gate {
+            gate.pass(groups).await;
+        }
         let answer = |stream| Ok(Appended { position: 0, stream, version: 0, recorded_at: now, repeated: false });
         Ok(groups.iter().map(|group| group.items.iter().map(|item| answer(item.stream)).collect()).collect())
     }
@@ -105,7 +117,7 @@ async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> 
 #[tokio::test]
 async fn the_suite_fails_a_store_that_does_nothing() {
     use super::ground_test::Ground;
-    use super::{appends, log, rows};
+    use super::{appends, events, groups, log, rebuilds, rows, waiting};
     macro_rules! all_fail {
         ($($module:ident::$name:ident)*) => {$(
             must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
@@ -122,5 +134,12 @@ async fn the_suite_fails_a_store_that_does_nothing() {
         rows::a_row_as_of_a_size_is_what_was_current_then
         rows::lists_go_along_every_path_and_filter
         rows::clients_and_assertions_are_kept
+        groups::a_key_twice_in_an_atomic_group_does_not_break_it_in_two
+        groups::each_item_of_a_refused_group_says_why
+        events::events_are_read_as_they_were_appended
+        events::an_answer_names_the_head_that_it_is_complete_to
+        rebuilds::rows_that_are_folded_anew_equal_the_live_ones
+        rebuilds::a_rebuild_that_another_one_swept_away_does_not_become_current
+        waiting::everybody_is_answered_after_the_last_handle_is_gone
     }
 }

@@ -45,7 +45,7 @@ fn ids(rows: &[Row]) -> Vec<u64> {
 }
 
 /// A person with outcomes that are reviewed, reworded, closed: every kind of change.
-fn history(making: &Making) -> Vec<NewAppend> {
+pub(super) fn history(making: &Making) -> Vec<NewAppend> {
     let person = making.person("R1A");
     let id = PersonId(person.stream.0);
     let one = making.new_stream("R1A", identified(id, &["talking-points-people@1#feeling-safe"]));
