@@ -31,6 +31,17 @@ pub const OPEN_END: u64 = i64::MAX as u64;
 /// Parts of one event get numbers `position * PARTS_PER_EVENT + ordinal`, so that they lie in log order.
 pub const PARTS_PER_EVENT: u64 = 16;
 
+/// Tells followers of a size that was learnt. What was learnt earlier may be told later; the size never goes back.
+fn raise(size: &watch::Sender<u64>, told: u64) {
+    size.send_if_modified(|known| {
+        let grown = told > *known;
+        if grown {
+            *known = told;
+        }
+        grown
+    });
+}
+
 /// Who may see what a query answers: every read names it, and no statement reads rows without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {

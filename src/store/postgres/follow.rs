@@ -1,5 +1,6 @@
 //! Learning of commits of other processes: a notification is a wake-up and nothing else.
 
+use crate::store::raise;
 use sqlx::postgres::{PgListener, PgPool};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +39,4 @@ async fn listen_once(pool: &PgPool, size: &watch::Sender<u64>) -> Result<(), sql
         }
     }
     Ok(())
-}
-
-/// Notifications may overtake each other; the size never goes back.
-pub(super) fn raise(size: &watch::Sender<u64>, told: u64) {
-    size.send_if_modified(|known| {
-        let grown = told > *known;
-        if grown {
-            *known = told;
-        }
-        grown
-    });
 }

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::projections::Row;
 use crate::store::{
     Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
+    raise,
 };
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -100,7 +101,8 @@ impl PgStore {
         let listener = follow::listen(reading.clone(), Arc::clone(&size));
         let store = Self { pool: reading, writing, size, listener };
         let head = store.read_head().await?;
-        store.size.send_replace(head.size);
+        // The listener may know of a later one already.
+        raise(&store.size, head.size);
         Ok(store)
     }
 }

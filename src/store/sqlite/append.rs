@@ -8,7 +8,7 @@ use crate::store::plan::{Known, Plan, Wanted, plan, wanted};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::script::{Script, Table};
 use crate::store::stored::{body_of, digest_from, from_position, row_from, to_position};
-use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError};
+use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError, raise};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, SqlSafeStr};
 use std::collections::HashMap;
@@ -80,7 +80,7 @@ impl SqliteStore {
         }
         write(&mut transaction, &planned).await?;
         transaction.commit().await.map_err(StoreError::during_commit)?;
-        self.size.send_replace(planned.head.size);
+        raise(&self.size, planned.head.size);
         Ok(planned.answers)
     }
 }

@@ -88,8 +88,7 @@ impl SqliteStore {
             .await
             .map_err(StoreError::during("open"))?;
         let store = Self { write, read, size: watch::Sender::new(0) };
-        let head = store.read_head().await?;
-        store.size.send_replace(head.size);
+        store.read_head().await?;
         Ok(store)
     }
 }

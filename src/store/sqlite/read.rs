@@ -7,7 +7,7 @@ use crate::projections::Row;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::append::{hex_list, read_locked_head, row_at, row_of};
 use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, to_position};
-use crate::store::{EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart};
+use crate::store::{EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart, raise};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
@@ -88,7 +88,10 @@ fn organisation_of(reach: &Reach) -> Option<String> {
 impl SqliteStore {
     pub(super) async fn read_head(&self) -> Result<Head, StoreError> {
         let mut connection = self.read.acquire().await.map_err(StoreError::during("read the head"))?;
-        read_locked_head(&mut connection).await
+        let head = read_locked_head(&mut connection).await?;
+        // Nobody wakes us when another process commits: reading is how we learn of it.
+        raise(&self.size, head.size);
+        Ok(head)
     }
 
     async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
@@ -97,7 +100,9 @@ impl SqliteStore {
             .fetch_one(&self.read)
             .await
             .map_err(StoreError::during("read the head"))?;
-        head_of(&columns)
+        let head = head_of(&columns)?;
+        raise(&self.size, head.size);
+        Ok(head)
     }
 
     pub(super) async fn read_size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
@@ -124,6 +129,7 @@ impl SqliteStore {
             .await
             .map_err(&failed)?;
         let head = head_of(&columns)?;
+        raise(&self.size, head.size);
         let found: Option<Uuid> = columns.try_get(3).map_err(&failed)?;
         let row = found.map(|_| row_at(&columns, 3)).transpose()?;
         Ok((head, row))
