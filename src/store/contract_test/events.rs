@@ -110,6 +110,8 @@ pub(super) async fn an_answer_names_the_head_that_it_is_complete_to(ground: &Gro
         appended(store.as_ref(), [making.person("R1A"), making.person("X9Z")], at(time)).await;
     }
     // Six events; the head is the log's, its time that of the last event before `until`.
+    let before = store.events(&EventQuery { until: 0, ..everything() }).await.unwrap().0;
+    assert_eq!((before.size, before.recorded_at.micros()), (6, 0), "before everything");
     for (until, time) in [(1, 10), (2, 10), (3, 20), (4, 20), (5, 30), (6, 30), (7, 30), (OPEN_END, 30)] {
         let query = EventQuery { until, limit: 1, ..everything() };
         let (head, events) = store.events(&query).await.unwrap();

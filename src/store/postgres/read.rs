@@ -17,13 +17,15 @@ use uuid::Uuid;
 
 const HEAD: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1";
 const ROW: &str = "SELECT h.size, \
-    COALESCE((SELECT recorded_at FROM event WHERE $2 < h.size AND position = $2 - 1), h.recorded_at), h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
+    COALESCE((SELECT recorded_at FROM event WHERE $2 < h.size AND position = $2 - 1), \
+        CASE $2 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
     FROM log_head AS h LEFT JOIN row_version AS r ON r.id = $1 AND r.generation = h.generation \
         AND r.from_position < LEAST($2::bigint, h.size) AND r.to_position >= LEAST($2::bigint, h.size) \
         AND ($3::text IS NULL OR r.organisation = $3)";
 // When the last event before a size was recorded, or the last of all.
 const HEAD_AS_OF: &str = "SELECT h.size, \
-    COALESCE((SELECT recorded_at FROM event WHERE $1::bigint < h.size AND position = $1 - 1), h.recorded_at), h.generation \
+    COALESCE((SELECT recorded_at FROM event WHERE $1::bigint < h.size AND position = $1 - 1), \
+        CASE $1 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation \
     FROM log_head AS h WHERE h.one = 1";
 const ROWS_BY_ID: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id = ANY($1) AND generation = (SELECT generation FROM log_head) AND to_position = 9223372036854775807 \
