@@ -2,6 +2,7 @@
 
 use crate::domain::event::{Facts, Recorded};
 use crate::domain::ids::StreamId;
+use crate::domain::time::Timestamp;
 use crate::ledger::{Hash, Leaf, leaf_hash, subtree_root};
 use crate::projections::{Row, fold};
 use crate::store::{EventQuery, OPEN_END, Reach, Store};
@@ -79,7 +80,7 @@ pub(super) async fn audit(store: &dyn Store) -> Audited {
         *counter += 1;
         last = Some(event.recorded_at);
     }
-    assert_eq!(head.recorded_at.micros(), last.map_or(0, |last| last.micros()));
+    assert_eq!(head.recorded_at.micros(), last.map_or(0, Timestamp::micros));
     let expected = folded(&events);
     let places: Vec<(StreamId, u64)> = events.iter().map(|event| (event.stream, event.position)).collect();
     let mut rows = Vec::with_capacity(places.len());

@@ -1,18 +1,14 @@
-//! What the database itself refuses, what a crash leaves behind, what a follower sees.
+//! What the database itself refuses, and what a follower sees.
 
 use super::ground_test::Ground;
-use super::making::{Making, appended, at, each};
-use crate::ledger::{Frontier, leaf_hash};
+use super::making::{Making, appended, at};
 use crate::store::writer::Writer;
 use crate::store::{EventQuery, Group, OPEN_END, Reach};
-use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
 on_both_stores! {
     the_database_refuses_to_change_the_log
     a_follower_misses_nothing_while_many_append
-    a_batch_that_is_broken_off_is_there_whole_or_not_at_all
 }
 
 pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
@@ -97,45 +93,4 @@ pub(super) async fn a_follower_misses_nothing_while_many_append(ground: &Ground)
     }
     let positions = following.await.unwrap();
     assert_eq!(positions, (0..WRITERS * EACH).collect::<Vec<_>>());
-}
-
-/// Polls a future so many times and then drops it.
-async fn break_off<F: Future>(future: F, polls: u32) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = polls;
-    std::future::poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
-pub(super) async fn a_batch_that_is_broken_off_is_there_whole_or_not_at_all(ground: &Ground) {
-    let mut size = 0;
-    for polls in 0..40 {
-        let making = Making::new(2_000 + u64::from(polls));
-        let store = ground.open().await;
-        let items: Vec<_> = (0..5).map(|_| making.person("R1A")).collect();
-        let answered = break_off(store.append(&each(items), at(i64::from(polls))), polls).await;
-        store.close().await;
-        let store = ground.open().await;
-        let now = store.head().await.unwrap().size;
-        assert!(now == size || now == size + 5, "half a batch: {size} to {now}");
-        if answered.is_some_and(|answer| answer.is_ok()) {
-            assert_eq!(now, size + 5, "what was answered is there");
-        }
-        size = now;
-        let mut frontier = Frontier::new();
-        for leaf in store.leaves(0, u32::MAX).await.unwrap() {
-            frontier.push(leaf_hash(&leaf)).unwrap();
-        }
-        assert_eq!(store.head().await.unwrap().frontier, Some(frontier));
-        assert_eq!(store.row_counts().await.unwrap(), (size, size));
-        store.check().await.unwrap();
-        store.close().await;
-    }
-    assert!(size > 0, "some batch must have been let through");
 }

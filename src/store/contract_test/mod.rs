@@ -27,6 +27,7 @@ macro_rules! on_both_stores {
     };
 }
 
+mod agree;
 mod appends;
 mod audit;
 mod database;
@@ -36,6 +37,7 @@ mod groups;
 mod log;
 mod making;
 mod nothing;
+mod outage;
 mod rebuilds;
 mod rows;
 mod waiting;

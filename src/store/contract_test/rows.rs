@@ -23,7 +23,7 @@ on_both_stores! {
     clients_and_assertions_are_kept
 }
 
-fn query(kind: Option<Kind>, path: RowPath) -> RowQuery {
+pub(super) fn query(kind: Option<Kind>, path: RowPath) -> RowQuery {
     RowQuery {
         organisation: organisation("R1A"),
         kind,
