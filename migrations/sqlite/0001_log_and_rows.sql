@@ -119,3 +119,15 @@ WHEN NEW.size < OLD.size OR NEW.recorded_at < OLD.recorded_at
 BEGIN SELECT RAISE(ABORT, 'the log never shrinks and its time never goes back'); END;
 CREATE TRIGGER log_head_is_never_removed BEFORE DELETE ON log_head
 BEGIN SELECT RAISE(ABORT, 'the head of the log is never removed'); END;
+-- INSERT OR REPLACE removes the row that is in its way without firing a delete trigger.
+CREATE TRIGGER event_is_never_replaced BEFORE INSERT ON event
+WHEN EXISTS (SELECT 1 FROM event WHERE stream = NEW.stream AND version = NEW.version)
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: an event is never replaced'); END;
+CREATE TRIGGER part_is_never_replaced BEFORE INSERT ON part
+WHEN EXISTS (SELECT 1 FROM part WHERE part_id = NEW.part_id)
+BEGIN SELECT RAISE(ABORT, 'a part is never replaced'); END;
+CREATE TRIGGER log_subtree_is_never_replaced BEFORE INSERT ON log_subtree
+WHEN EXISTS (SELECT 1 FROM log_subtree WHERE tile_level = NEW.tile_level AND tree_index = NEW.tree_index)
+BEGIN SELECT RAISE(ABORT, 'the tree is append-only'); END;
+CREATE TRIGGER log_head_is_never_replaced BEFORE INSERT ON log_head
+BEGIN SELECT RAISE(ABORT, 'the head of the log is never replaced'); END;

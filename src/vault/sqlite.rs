@@ -7,6 +7,7 @@ use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};
 use crate::domain::ids::PersonId;
 use async_trait::async_trait;
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction,
@@ -82,7 +83,14 @@ impl SqliteKeys {
             .pragma("secure_delete", "ON");
         let failed = |error| VaultError::store("be opened", error);
         let lock = lock_opening(path).await?;
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            // On a full disk SQLite ends the transaction by itself, and the driver, whose own rollback then fails, would
+            // refuse every later one on this connection: it is replaced.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
         let (ours, events): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&write).await.map_err(failed)?;
         if events > 0 {
             return Err(VaultError::SharedWithEvents);

@@ -35,6 +35,15 @@ pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
         "UPDATE part SET bytes = X'00' WHERE part_id = 16"
     };
     refused.push(facts);
+    if !ground.is_postgres() {
+        refused.extend([
+            "INSERT OR REPLACE INTO event SELECT 260, event_id, stream, version, organisation, organisation_counter, recorded_at, \
+             name, schema_version, leaf, leaf_hash FROM event WHERE position = 5",
+            "INSERT OR REPLACE INTO part SELECT part_id, position, name, class, subject, key_id, salt, X'00' FROM part WHERE part_id = 16",
+            "INSERT OR REPLACE INTO log_subtree SELECT tile_level, tree_index, X'00' FROM log_subtree",
+            "INSERT OR REPLACE INTO log_head SELECT one, 0, 0, X'0000000000000000', 1 FROM log_head",
+        ]);
+    }
     if ground.is_postgres() {
         refused.extend(["TRUNCATE event", "TRUNCATE log_subtree", "TRUNCATE log_head", "TRUNCATE part"]);
     }

@@ -4,15 +4,19 @@ use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 8] = [
+const TRIGGERS: [&str; 12] = [
     "event_has_no_gaps",
     "event_is_append_only_delete",
     "event_is_append_only_update",
+    "event_is_never_replaced",
     "log_head_is_never_removed",
+    "log_head_is_never_replaced",
     "log_head_never_shrinks",
     "log_subtree_is_append_only_delete",
     "log_subtree_is_append_only_update",
+    "log_subtree_is_never_replaced",
     "part_is_never_changed",
+    "part_is_never_replaced",
 ];
 
 impl SqliteStore {
