@@ -111,8 +111,8 @@ pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: ApiS
     Ok(Running { addresses, handle: server.handle(), task: tokio::spawn(server) })
 }
 
-/// A path of the OpenAPI document with its methods.
-type KnownPath = (String, Vec<String>);
+/// A path of the OpenAPI document with its methods; compiled once, because anybody may ask for any path.
+type KnownPath = (ResourceDef, Vec<String>);
 
 fn known_paths() -> Vec<KnownPath> {
     let document = crate::api::document();
@@ -122,14 +122,14 @@ fn known_paths() -> Vec<KnownPath> {
         .map(|(path, item)| {
             let methods =
                 item.as_object().into_iter().flatten().map(|(method, _)| method.to_ascii_uppercase()).collect();
-            (path, methods)
+            (ResourceDef::new(path), methods)
         })
         .collect()
 }
 
 /// What no route takes: 405 where the path is known with another method, else 404.
 fn unrouted(request: &HttpRequest, known: &[KnownPath]) -> Problem {
-    let found = known.iter().find(|(path, _)| ResourceDef::new(path.as_str()).is_match(request.path()));
+    let found = known.iter().find(|(path, _)| path.is_match(request.path()));
     match found {
         Some((_, methods)) => Problem::new(Type::MethodNotAllowed).allow(methods.join(", ")),
         None => Problem::new(Type::NotFound).detail("there is no such path"),
