@@ -16,19 +16,23 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 const LOCK_HEAD: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1 FOR UPDATE";
+// `generation + 0` here and below: nearly all rows have the same one, so an index must not be chosen for it. In an empty
+// database every index looks as good as the next.
 const CURRENT_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
-    WHERE id = ANY($1) AND generation = $2 AND to_position = 9223372036854775807";
+    WHERE id = ANY($1) AND generation + 0 = $2 AND to_position = 9223372036854775807";
 const KEPT_ANSWERS: &str =
     "SELECT digest, fingerprint, position, stream, version, recorded_at FROM idempotency WHERE digest = ANY($1)";
 const COUNTERS: &str = "SELECT wanted.code, last.organisation_counter + 1 FROM unnest($1::text[]) AS wanted (code) \
     CROSS JOIN LATERAL (SELECT organisation_counter FROM event WHERE organisation = wanted.code \
         ORDER BY organisation DESC, position DESC LIMIT 1) AS last";
-const HOLDERS: &str = "SELECT k.organisation, k.kind, k.value, k.id \
+// One look by the whole key for each, in this order and no other: `OFFSET 0` keeps the planner from turning it round.
+const HOLDERS: &str = "SELECT held.organisation, held.kind, held.value, held.id \
     FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (organisation, kind, value) \
-    JOIN row_key AS k ON k.organisation = wanted.organisation AND k.kind = wanted.kind AND k.value = wanted.value \
-        AND k.generation = $4 \
-    JOIN row_version AS r ON r.id = k.id AND r.generation = k.generation AND r.from_position = k.from_position \
-        AND r.to_position = 9223372036854775807";
+    CROSS JOIN LATERAL (SELECT k.organisation, k.kind, k.value, k.id FROM row_key AS k \
+        WHERE k.organisation = wanted.organisation AND k.kind = wanted.kind AND k.value = wanted.value AND k.generation = $4 \
+            AND (SELECT r.to_position FROM row_version AS r \
+                WHERE r.id = k.id AND r.generation + 0 = k.generation AND r.from_position = k.from_position) = 9223372036854775807 \
+        OFFSET 0) AS held";
 const EVENTS: &str = "INSERT INTO event (position, event_id, stream, version, organisation, organisation_counter, recorded_at, \
         name, schema_version, leaf, leaf_hash) \
     SELECT position, event_id, stream, version, organisation, counter, $10, name, schema_version, leaf, leaf_hash \
@@ -37,9 +41,8 @@ const EVENTS: &str = "INSERT INTO event (position, event_id, stream, version, or
         AS new (position, event_id, stream, version, organisation, counter, name, schema_version, leaf, leaf_hash)";
 const PARTS: &str = "INSERT INTO part (part_id, position, name, class, subject, key_id, salt, bytes) \
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::bytea[], $8::bytea[])";
-const CLOSE_ROWS: &str = "UPDATE row_version AS r SET to_position = ended.position \
-    FROM unnest($1::uuid[], $2::bigint[]) AS ended (id, position) \
-    WHERE r.id = ended.id AND r.generation = $3 AND r.to_position = 9223372036854775807";
+const CLOSE_ROWS: &str = "UPDATE row_version SET to_position = ($2::bigint[])[array_position($1::uuid[], id)] \
+    WHERE id = ANY($1) AND generation + 0 = $3 AND to_position = 9223372036854775807";
 const ROWS: &str = "INSERT INTO row_version (generation, id, from_position, to_position, version, organisation, kind, person, \
         outcome, status, perspective, occurred_from, occurred_until, changed_at, body) \
     SELECT $1, new.* FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::uuid[], \

@@ -28,19 +28,21 @@ const HEAD_AS_OF: &str = "SELECT h.size, \
         CASE $1 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation \
     FROM log_head AS h WHERE h.one = 1";
 const ROWS_BY_ID: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
-    WHERE id = ANY($1) AND generation = (SELECT generation FROM log_head) AND to_position = 9223372036854775807 \
+    WHERE id = ANY($1) AND generation + 0 = (SELECT generation FROM log_head) AND to_position = 9223372036854775807 \
         AND ($2::text IS NULL OR organisation = $2)";
 const SIZE_AT: &str = "SELECT COALESCE(MAX(position) + 1, 0) FROM event WHERE recorded_at = \
     (SELECT MAX(recorded_at) FROM event WHERE recorded_at <= $1)";
 
 macro_rules! list_of_rows {
-    ($from:literal, $path:literal) => {
+    ($from:literal, $generation:literal, $path:literal) => {
         concat!(
             "SELECT r.id, r.organisation, r.from_position, r.version, r.body FROM ",
             $from,
             " WHERE ",
             $path,
-            " AND r.generation = (SELECT generation FROM log_head) AND r.organisation = $2 AND r.from_position >= $3 \
+            " AND ",
+            $generation,
+            " = (SELECT generation FROM log_head) AND r.organisation = $2 AND r.from_position >= $3 \
              AND r.from_position < $4 AND r.to_position >= $4 AND ($5::text IS NULL OR r.status = $5) \
              AND ($6::text IS NULL OR r.perspective = $6) AND ($7::bigint IS NULL OR r.occurred_until > $7) \
              AND ($8::bigint IS NULL OR r.occurred_from < $8) AND ($9::bigint IS NULL OR r.changed_at >= $9) \
@@ -49,12 +51,13 @@ macro_rules! list_of_rows {
         )
     };
 }
-const ROWS_OF_KIND: &str = list_of_rows!("row_version AS r", "r.kind = $1::text");
-const ROWS_OF_ORGANISATION: &str = list_of_rows!("row_version AS r", "$1::text IS NULL");
-const ROWS_OF_PERSON: &str = list_of_rows!("row_version AS r", "r.person = $1::uuid");
-const ROWS_OF_OUTCOME: &str = list_of_rows!("row_version AS r", "r.outcome = $1::uuid");
+const ROWS_OF_KIND: &str = list_of_rows!("row_version AS r", "r.generation", "r.kind = $1::text");
+const ROWS_OF_ORGANISATION: &str = list_of_rows!("row_version AS r", "r.generation", "$1::text IS NULL");
+const ROWS_OF_PERSON: &str = list_of_rows!("row_version AS r", "r.generation", "r.person = $1::uuid");
+const ROWS_OF_OUTCOME: &str = list_of_rows!("row_version AS r", "r.generation", "r.outcome = $1::uuid");
 const ROWS_OF_KEY: &str = list_of_rows!(
-    "row_key AS k JOIN row_version AS r ON r.id = k.id AND r.generation = k.generation AND r.from_position = k.from_position",
+    "row_key AS k JOIN row_version AS r ON r.id = k.id AND r.from_position = k.from_position",
+    "r.generation + 0",
     "k.organisation = $2 AND k.kind = $13 AND k.value = $1 AND k.generation = (SELECT generation FROM log_head) \
      AND k.from_position >= $3"
 );
@@ -65,17 +68,21 @@ const PARTS: &str = "SELECT p.position, e.event_id, e.stream, e.version, p.name,
     JOIN event AS e ON e.position = p.position";
 
 macro_rules! list_of_events {
-    ($condition:literal) => {
+    ($position:literal, $condition:literal) => {
         concat!(
             "SELECT position, event_id, stream, version, organisation, recorded_at, name, schema_version FROM event WHERE ",
             $condition,
-            " AND position >= $1 AND position < $2 ORDER BY position LIMIT $3"
+            " AND ",
+            $position,
+            " >= $1 AND ",
+            $position,
+            " < $2 ORDER BY position LIMIT $3"
         )
     };
 }
-const EVENTS: &str = list_of_events!("$4::uuid IS NULL AND $5::text IS NULL");
-const EVENTS_OF_ORGANISATION: &str = list_of_events!("organisation = $5 AND $4::uuid IS NULL");
-const EVENTS_OF_STREAM: &str = list_of_events!("stream = $4 AND ($5::text IS NULL OR organisation = $5)");
+const EVENTS: &str = list_of_events!("position", "$4::uuid IS NULL AND $5::text IS NULL");
+const EVENTS_OF_ORGANISATION: &str = list_of_events!("position", "organisation = $5 AND $4::uuid IS NULL");
+const EVENTS_OF_STREAM: &str = list_of_events!("position + 0", "stream = $4 AND ($5::text IS NULL OR organisation = $5)");
 const PARTS_BETWEEN: &str = "SELECT position, class, CASE WHEN key_id IS NULL THEN bytes ELSE ''::bytea END FROM part \
     WHERE part_id >= $1 AND part_id < $2 ORDER BY part_id";
 const PARTS_OF_POSITIONS: &str = "SELECT p.position, p.class, CASE WHEN p.key_id IS NULL THEN p.bytes ELSE ''::bytea END \

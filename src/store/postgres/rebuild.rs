@@ -15,18 +15,18 @@ const NEXT_GENERATION: &str =
 const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELECT generation FROM log_head)";
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
-    WHERE id = ANY($1) AND generation = $2 AND from_position < $3 AND to_position >= $3";
+    WHERE id = ANY($1) AND generation + 0 = $2 AND from_position < $3 AND to_position >= $3";
 // A rebuild that began meanwhile removed everything that was there; so the first row and the last tell.
 const MISSING: &str = "SELECT COUNT(*) FROM event AS e WHERE e.position IN (0, $2 - 1) AND NOT EXISTS \
-    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation = $1 AND r.from_position = e.position)";
+    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation + 0 = $1 AND r.from_position = e.position)";
 // Whoever removes generations or switches between them does so alone: a removal that began before a switch would take
 // the rows that have just become current. Appends do not wait for it. The number is "cairn_ge".
 const ALONE: &str = "SELECT pg_advisory_xact_lock(x'636169726e5f6765'::bigint)";
 const SWITCH: &str = "UPDATE log_head SET generation = $1 WHERE one = 1";
 const ROW_VERSIONS: &str = "SELECT r.id, r.organisation, r.from_position, r.version, r.body, r.to_position \
     FROM unnest($1::uuid[], $2::bigint[]) AS wanted (id, from_position) \
-    JOIN row_version AS r ON r.id = wanted.id AND r.from_position = wanted.from_position \
-        AND r.generation = (SELECT generation FROM log_head)";
+    CROSS JOIN LATERAL (SELECT * FROM row_version AS v WHERE v.id = wanted.id AND v.from_position = wanted.from_position \
+        AND v.generation + 0 = (SELECT generation FROM log_head) OFFSET 0) AS r";
 const ROW_COUNTS: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE to_position = 9223372036854775807) FROM row_version \
     WHERE generation = (SELECT generation FROM log_head)";
 
