@@ -1,6 +1,6 @@
 //! Rebuilding the rows beside the ones in use, and switching to them in one step while the service goes on.
 
-use crate::app::refold::Folder;
+use crate::app::refold::{Folder, Pages};
 use crate::app::{App, AppError};
 
 /// What a rebuild did.
@@ -24,8 +24,9 @@ impl App {
         let mut done = 0;
         loop {
             let size = self.store.head().await?.size;
+            let mut pages = Pages::between(self, done, size);
             while done < size {
-                let events = self.page_of_all_events(done, size).await?;
+                let events = pages.next().await?;
                 let Some(last) = events.last() else { break };
                 let next = last.position + 1;
                 let folded = folder.fold(self, generation, &events).await?;

@@ -5,8 +5,10 @@ use crate::app::{App, AppError};
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
 use crate::projections::{Row, fold};
-use crate::store::{EventQuery, OPEN_END, Reach};
+use crate::store::{EventQuery, OPEN_END, Reach, Store};
 use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Events of one page.
 pub(super) const PAGE_EVENTS: u32 = 2_000;
@@ -66,10 +68,41 @@ impl Folder {
     }
 }
 
-impl App {
-    /// A page of everybody's events: for operators' commands only.
-    pub(super) async fn page_of_all_events(&self, from: u64, until: u64) -> Result<Vec<Recorded>, AppError> {
-        let query = EventQuery { reach: Reach::Operator, stream: None, from, until, limit: PAGE_EVENTS };
-        Ok(self.store.events(&query).await?.1)
+/// Everybody's events in order, a page at a time: for operators' commands only. While a page is folded, the next one is
+/// read and parsed on another thread.
+pub(super) struct Pages {
+    store: Arc<dyn Store>,
+    until: u64,
+    /// One page at most; a set, because reading must end with whoever asked for it.
+    reading: JoinSet<Result<Vec<Recorded>, AppError>>,
+}
+
+impl Pages {
+    /// The events from one position up to another, which is not included.
+    pub(super) fn between(app: &App, from: u64, until: u64) -> Self {
+        let mut pages = Self { store: Arc::clone(&app.store), until, reading: JoinSet::new() };
+        pages.read(from);
+        pages
+    }
+
+    /// The next page; empty where the log ends before the position.
+    pub(super) async fn next(&mut self) -> Result<Vec<Recorded>, AppError> {
+        let events = match self.reading.join_next().await {
+            Some(Ok(events)) => events?,
+            Some(Err(_)) => {
+                return Err(AppError::CannotFollow { detail: "reading the log was broken off".to_owned() });
+            }
+            None => Vec::new(),
+        };
+        if let Some(next) = events.last().map(|last| last.position + 1).filter(|next| *next < self.until) {
+            self.read(next);
+        }
+        Ok(events)
+    }
+
+    fn read(&mut self, from: u64) {
+        let store = Arc::clone(&self.store);
+        let query = EventQuery { reach: Reach::Operator, stream: None, from, until: self.until, limit: PAGE_EVENTS };
+        self.reading.spawn(async move { Ok(store.events(&query).await?.1) });
     }
 }

@@ -1,6 +1,6 @@
 //! Replaying the log and comparing what it yields with the rows in use.
 
-use crate::app::refold::{Folded, Folder};
+use crate::app::refold::{Folded, Folder, Pages};
 use crate::app::{App, AppError};
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
@@ -52,8 +52,9 @@ impl App {
         let head = self.store.head().await?;
         let mut folder = Folder::default();
         let mut replayed = Replayed::default();
+        let mut pages = Pages::between(self, 0, head.size);
         while replayed.events < head.size {
-            let events = self.page_of_all_events(replayed.events, head.size).await?;
+            let events = pages.next().await?;
             let Some(last) = events.last() else {
                 return Err(AppError::CannotFollow {
                     detail: format!("the log ends at {} before its head", replayed.events),

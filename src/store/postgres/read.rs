@@ -82,7 +82,8 @@ macro_rules! list_of_events {
 }
 const EVENTS: &str = list_of_events!("position", "$4::uuid IS NULL AND $5::text IS NULL");
 const EVENTS_OF_ORGANISATION: &str = list_of_events!("position", "organisation = $5 AND $4::uuid IS NULL");
-const EVENTS_OF_STREAM: &str = list_of_events!("position + 0", "stream = $4 AND ($5::text IS NULL OR organisation = $5)");
+const EVENTS_OF_STREAM: &str =
+    list_of_events!("position + 0", "stream = $4 AND ($5::text IS NULL OR organisation = $5)");
 const PARTS_BETWEEN: &str = "SELECT position, class, CASE WHEN key_id IS NULL THEN bytes ELSE ''::bytea END FROM part \
     WHERE part_id >= $1 AND part_id < $2 ORDER BY part_id";
 const PARTS_OF_POSITIONS: &str = "SELECT p.position, p.class, CASE WHEN p.key_id IS NULL THEN p.bytes ELSE ''::bytea END \
