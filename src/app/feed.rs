@@ -105,7 +105,7 @@ impl App {
             }
         }
         let mut opened: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
-        for ((place, name), content) in self.open_parts(&places).await? {
+        for ((place, name), content) in self.open_parts(places).await? {
             opened.entry(place.position).or_default().insert(name, content);
         }
         Ok(events
@@ -136,7 +136,7 @@ impl App {
     /// See [`AppError`].
     pub async fn exists(&self, caller: &Caller, stream: StreamId) -> Result<bool, AppError> {
         allow(caller, Scope::EventsRead)?;
-        let (_, row) = self.store.row(&Reach::Organisation(caller.organisation.clone()), stream, None).await?;
+        let (_, row) = self.reader.row(Reach::Organisation(caller.organisation.clone()), stream, None).await?;
         Ok(row.is_some())
     }
 }

@@ -67,7 +67,7 @@ impl App {
             None => self.store.head().await?.size,
         };
         let reach = Reach::Organisation(caller.organisation.clone());
-        let (head, row) = self.store.row(&reach, outcome.into(), Some(size)).await?;
+        let (head, row) = self.reader.row(reach.clone(), outcome.into(), Some(size)).await?;
         let Some(row) = row.filter(|row| row.kind() == Kind::Outcome) else { return Ok(None) };
         let mut streams: Vec<StreamId> = vec![row.id];
         if let Resource::Outcome(state) = &row.resource {
@@ -105,7 +105,7 @@ impl App {
     async fn tell(&self, events: Vec<Recorded>) -> Result<Vec<HistoryEntry>, AppError> {
         let places: Vec<PartRef> = events.iter().filter_map(|event| event.part(Class::Words)).collect();
         let mut opened: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
-        for ((place, name), content) in self.open_parts(&places).await? {
+        for ((place, name), content) in self.open_parts(places).await? {
             opened.entry(place.position).or_default().insert(name, content);
         }
         let mut titles: BTreeMap<StreamId, String> = BTreeMap::new();

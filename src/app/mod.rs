@@ -39,6 +39,7 @@ pub use seen::{Complete, Content, Seen};
 pub use crate::domain::reference;
 
 use crate::domain::time::Timestamp;
+use crate::store::reader::Reader;
 use crate::store::writer::Writer;
 use crate::store::{Store, StoreError};
 use crate::vault::Vault;
@@ -61,13 +62,14 @@ pub struct App {
     store: Arc<dyn Store>,
     vault: Vault,
     writer: Writer,
+    reader: Reader,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     known: Arc<Known>,
 }
 
 impl App {
-    /// Joins the parts and starts the writer on the current runtime. The task ends when the last clone of the app is
+    /// Joins the parts and starts the writer and the reader on the current runtime. The task ends when the last clone of the app is
     /// gone and everything accepted is answered. `batch_events` is the most events that are committed together.
     #[must_use]
     pub fn start(
@@ -79,7 +81,8 @@ impl App {
     ) -> (Self, JoinHandle<()>) {
         let batch_clock = Arc::clone(&clock);
         let (writer, task) = Writer::start(Arc::clone(&store), batch_events, move || batch_clock.now());
-        (Self { store, vault, writer, clock, ids, known: Arc::new(Known::default()) }, task)
+        let reader = Reader::start(&store);
+        (Self { store, vault, writer, reader, clock, ids, known: Arc::new(Known::default()) }, task)
     }
 
     /// The store that the app runs on, for the edges' own registry and health.
@@ -167,6 +170,12 @@ impl App {
 
 fn describe_end(size: u64) -> String {
     size.checked_sub(1).map_or_else(|| "nothing: it is empty".to_owned(), |last| format!("position {last}"))
+}
+
+impl From<Arc<StoreError>> for AppError {
+    fn from(error: Arc<StoreError>) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl From<StoreError> for AppError {

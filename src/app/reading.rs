@@ -130,7 +130,7 @@ impl App {
     ) -> Result<Option<(Complete, Row)>, AppError> {
         allow(caller, Scope::to_read(kind))?;
         let size = self.size_as_of(as_of).await?;
-        let (head, row) = self.store.row(&Self::reach(caller), id, size).await?;
+        let (head, row) = self.reader.row(Self::reach(caller), id, size).await?;
         Ok(row.filter(|row| row.kind() == kind).map(|row| (Complete::to(&head, size), row)))
     }
 
@@ -220,7 +220,7 @@ impl App {
         let found = rows.iter().position(|row| row.id == StreamId::from(person));
         let Some(own) = (match found {
             Some(at) => Some(rows.remove(at)),
-            None => self.store.row(&Self::reach(caller), person.into(), Some(size)).await?.1,
+            None => self.reader.row(Self::reach(caller), person.into(), Some(size)).await?.1,
         }) else {
             return Ok(None);
         };
@@ -334,7 +334,7 @@ impl App {
         if let Some(born) = self.known.births.get(&person, now) {
             return Ok(born);
         }
-        let (_, row) = self.store.row(&Self::reach(caller), person.into(), None).await?;
+        let (_, row) = self.reader.row(Self::reach(caller), person.into(), None).await?;
         let Some(row) = row else { return Ok(Personal::new(None)) };
         let seen = self.open_one(row).await?;
         let Resource::Person(state) = &seen.row.resource else { return Ok(Personal::new(None)) };

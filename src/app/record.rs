@@ -272,7 +272,7 @@ impl App {
         let kind = recording.command.kind();
         let row = match tentative.rows.get(&id) {
             Some(row) => Some(row.clone()),
-            None => self.store.row(&Reach::Organisation(caller.organisation.clone()), id, None).await?.1,
+            None => self.reader.row(Reach::Organisation(caller.organisation.clone()), id, None).await?.1,
         };
         let row = row.filter(|row| row.kind() == kind).ok_or(AppError::NotFound { kind })?;
         match if_match {

@@ -91,7 +91,7 @@ impl App {
         let mut places: Vec<PartRef> = wanted.iter().map(|(_, place)| *place).collect();
         places.sort_unstable_by_key(|place| (place.position, place.class));
         places.dedup();
-        let opened = self.open_parts(&places).await?;
+        let opened = self.open_parts(places).await?;
         let mut seen: Vec<Seen> = rows.into_iter().map(|row| Seen { row, parts: HashMap::new() }).collect();
         for (at, place) in wanted {
             if let Some(seen) = seen.get_mut(at) {
@@ -110,8 +110,11 @@ impl App {
     }
 
     /// Opens every part at some places, by place and name.
-    pub(super) async fn open_parts(&self, places: &[PartRef]) -> Result<HashMap<(PartRef, String), Content>, AppError> {
-        let stored = self.store.parts(places).await?;
+    pub(super) async fn open_parts(
+        &self,
+        places: Vec<PartRef>,
+    ) -> Result<HashMap<(PartRef, String), Content>, AppError> {
+        let stored = self.reader.parts(places).await?;
         let sealed: Vec<SealedPart<'_>> = stored.iter().filter_map(sealed_part).collect();
         let mut opened = self.vault.unseal_many(&sealed).await.into_iter();
         let mut contents = HashMap::with_capacity(stored.len());

@@ -10,6 +10,7 @@ pub mod error;
 pub mod plan;
 pub mod postgres;
 pub mod query;
+pub mod reader;
 pub mod sqlite;
 mod stored;
 pub mod writer;
@@ -17,7 +18,7 @@ pub mod writer;
 pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
 pub use client::{Client, ClientKeys};
 pub use error::StoreError;
-pub use query::{EventQuery, Head, KeptAnswer, RowPath, RowQuery, StoredPart};
+pub use query::{EventQuery, Head, KeptAnswer, RowPath, RowQuery, RowWanted, StoredPart};
 
 use crate::domain::event::Recorded;
 use crate::domain::ids::{OrganisationCode, StreamId};
@@ -51,6 +52,9 @@ pub enum Reach {
     Operator,
 }
 
+/// A row, if it is within reach, with the head that the answer is complete to.
+pub type SingleRow = (Head, Option<Row>);
+
 /// A store: the same contract on both databases (`contract_test` is its definition).
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -69,8 +73,15 @@ pub trait Store: Send + Sync + 'static {
     /// The size that the log had at an instant: how many events were recorded at or before it.
     async fn size_at(&self, instant: Timestamp) -> Result<u64, StoreError>;
 
+    /// One row for each wish, in their order, with the head that the answer is complete to; all by one statement. A row
+    /// that cannot be read fails its own wish alone.
+    async fn single_rows(&self, wanted: &[RowWanted]) -> Result<Vec<Result<SingleRow, StoreError>>, StoreError>;
     /// One row, as of a size of the log (`None`: now), with the head that the answer is complete to.
-    async fn row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError>;
+    async fn row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<SingleRow, StoreError> {
+        let wanted = RowWanted { reach: reach.clone(), id, as_of };
+        let unanswered = || StoreError::Corrupt { position: 0, detail: "a read was not answered".to_owned() };
+        self.single_rows(&[wanted]).await?.pop().ok_or_else(unanswered)?
+    }
     /// Several current rows by id, in no order; ids out of reach are absent.
     async fn rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError>;
     /// A page of rows in the order of the positions that made them.

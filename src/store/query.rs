@@ -59,6 +59,17 @@ pub struct StoredPart {
     pub salt: Option<[u8; 32]>,
 }
 
+/// A wish for one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowWanted {
+    /// Whose rows may be answered.
+    pub reach: Reach,
+    /// Which.
+    pub id: StreamId,
+    /// As of this size of the log; `None` for now.
+    pub as_of: Option<u64>,
+}
+
 /// Along which index a list goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowPath {

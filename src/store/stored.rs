@@ -5,7 +5,7 @@ use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use crate::domain::resource::Resource;
 use crate::domain::time::{LifeTime, Timestamp};
 use crate::projections::Row;
-use crate::store::StoreError;
+use crate::store::{RowWanted, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -144,6 +144,21 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
         });
     }
     Ok(events)
+}
+
+/// Puts answers in the place of their wishes, whatever order they came in.
+pub(super) fn in_place<A>(
+    found: impl Iterator<Item = (i64, Result<A, StoreError>)>,
+    wanted: &[RowWanted],
+) -> Vec<Result<A, StoreError>> {
+    let unanswered = || StoreError::Corrupt { position: 0, detail: "a read was not answered".to_owned() };
+    let mut answers: Vec<Result<A, StoreError>> = wanted.iter().map(|_| Err(unanswered())).collect();
+    for (place, answer) in found {
+        if let Some(empty) = usize::try_from(place).ok().and_then(|place| answers.get_mut(place)) {
+            *empty = answer;
+        }
+    }
+    answers
 }
 
 /// A stored number that counts from 0.

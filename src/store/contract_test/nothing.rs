@@ -7,7 +7,8 @@ use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
+    StoreError, StoredPart,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -52,8 +53,8 @@ impl Store for NothingStore {
     async fn size_at(&self, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
     }
-    async fn row(&self, _: &Reach, _: StreamId, _: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
-        Ok((empty(), None))
+    async fn single_rows(&self, wanted: &[RowWanted]) -> Result<Vec<Result<SingleRow, StoreError>>, StoreError> {
+        Ok(wanted.iter().map(|_| Ok((empty(), None))).collect())
     }
     async fn rows_by_id(&self, _: &Reach, _: &[StreamId]) -> Result<Vec<Row>, StoreError> {
         Ok(Vec::new())

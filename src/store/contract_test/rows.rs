@@ -10,11 +10,12 @@ use crate::domain::ids::{OutcomeId, PersonId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::Perspective;
 use crate::projections::{KeyKind, Row, RowKey};
-use crate::store::{EventQuery, NewAppend, OPEN_END, Reach, RowPath, RowQuery};
+use crate::store::{EventQuery, NewAppend, OPEN_END, Reach, RowPath, RowQuery, RowWanted};
 use std::collections::HashMap;
 
 on_both_stores! {
     a_row_as_of_a_size_is_what_was_current_then
+    wishes_that_are_read_together_are_answered_as_if_alone
     lists_go_along_every_path_and_filter
     pages_cover_a_list_once_while_others_append
     nothing_beyond_reach_is_seen
@@ -102,6 +103,34 @@ pub(super) async fn a_row_as_of_a_size_is_what_was_current_then(ground: &Ground)
         assert_eq!(&store.rows(&as_of).await.unwrap().1, list, "as of {size}");
     }
     assert_eq!(store.row(&Reach::Operator, items[0].stream, Some(0)).await.unwrap().1, None);
+}
+
+pub(super) async fn wishes_that_are_read_together_are_answered_as_if_alone(ground: &Ground) {
+    let (making, store) = (Making::new(44), ground.open().await);
+    let items = history(&making);
+    for (size, item) in items.iter().enumerate() {
+        appended(store.as_ref(), [item.clone()], at(i64::try_from(size).unwrap())).await;
+    }
+    let reaches = [Reach::Operator, Reach::Organisation(organisation("R1A")), Reach::Organisation(organisation("X9Z"))];
+    let nobodys = making.person("R1A").stream;
+    let mut wanted = Vec::new();
+    for (reach, as_of) in
+        reaches.iter().flat_map(|reach| [None, Some(0), Some(3), Some(99)].map(|as_of| (reach, as_of)))
+    {
+        for id in items.iter().map(|item| item.stream).chain([nobodys]) {
+            wanted.push(RowWanted { reach: reach.clone(), id, as_of });
+        }
+    }
+    let together = store.single_rows(&wanted).await.unwrap();
+    assert_eq!(together.len(), wanted.len());
+    let mut found = 0;
+    for (wish, answer) in wanted.iter().zip(together) {
+        let alone = store.row(&wish.reach, wish.id, wish.as_of).await.unwrap();
+        found += usize::from(alone.1.is_some());
+        assert_eq!(answer.unwrap(), alone, "{wish:?}");
+    }
+    assert!(found > items.len() && found < wanted.len() / 2, "some are found and some are not: {found}");
+    assert!(store.single_rows(&[]).await.unwrap().is_empty());
 }
 
 pub(super) async fn lists_go_along_every_path_and_filter(ground: &Ground) {

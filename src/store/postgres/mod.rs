@@ -15,8 +15,8 @@ use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, Store, StoreError, StoredPart,
-    raise,
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
+    StoreError, StoredPart, raise,
 };
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -195,8 +195,8 @@ impl Store for PgStore {
     async fn size_at(&self, instant: Timestamp) -> Result<u64, StoreError> {
         self.read_size_at(instant).await
     }
-    async fn row(&self, reach: &Reach, id: StreamId, as_of: Option<u64>) -> Result<(Head, Option<Row>), StoreError> {
-        self.read_row(reach, id, as_of).await
+    async fn single_rows(&self, wanted: &[RowWanted]) -> Result<Vec<Result<SingleRow, StoreError>>, StoreError> {
+        self.read_single_rows(wanted).await
     }
     async fn rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError> {
         self.read_rows_by_id(reach, ids).await

@@ -8,20 +8,28 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::append::{
     full_head, generation_of, is_lost, kept_answer_of, row_at, row_of, select_kept_answers,
 };
-use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, to_position};
-use crate::store::{EventQuery, Head, KeptAnswer, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart};
+use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, in_place, to_position};
+use crate::store::{
+    EventQuery, Head, KeptAnswer, PARTS_PER_EVENT, Reach, RowPath, RowQuery, RowWanted, SingleRow, StoreError,
+    StoredPart,
+};
 use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgRow};
 use std::future::Future;
 use uuid::Uuid;
 
 const HEAD: &str = "SELECT size, recorded_at, generation, frontier FROM log_head WHERE one = 1";
-const ROW: &str = "SELECT h.size, \
-    COALESCE((SELECT recorded_at FROM event WHERE $2 < h.size AND position = $2 - 1), \
-        CASE $2 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
-    FROM log_head AS h LEFT JOIN row_version AS r ON r.id = $1 AND r.generation = h.generation \
-        AND r.from_position < LEAST($2::bigint, h.size) AND r.to_position >= LEAST($2::bigint, h.size) \
-        AND ($3::text IS NULL OR r.organisation = $3)";
+// One for each wish, in no order; the fourth column says which.
+const SINGLE_ROWS: &str = "SELECT h.size, \
+    COALESCE((SELECT recorded_at FROM event WHERE w.as_of < h.size AND position = w.as_of - 1), \
+        CASE w.as_of WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation, w.place - 1, \
+        r.id, r.organisation, r.from_position, r.version, r.body \
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY AS w (id, as_of, organisation, place) \
+    JOIN log_head AS h ON h.one = 1 \
+    LEFT JOIN LATERAL (SELECT v.id, v.organisation, v.from_position, v.version, v.body FROM row_version AS v \
+        WHERE v.id = w.id AND v.generation + 0 = h.generation \
+            AND v.from_position < LEAST(w.as_of, h.size) AND v.to_position >= LEAST(w.as_of, h.size) \
+            AND (w.organisation IS NULL OR v.organisation = w.organisation) OFFSET 0) AS r ON TRUE";
 // When the last event before a size was recorded, or the last of all.
 const HEAD_AS_OF: &str = "SELECT h.size, \
     COALESCE((SELECT recorded_at FROM event WHERE $1::bigint < h.size AND position = $1 - 1), \
@@ -150,27 +158,19 @@ impl PgStore {
         to_position(size)
     }
 
-    pub(super) async fn read_row(
+    pub(super) async fn read_single_rows(
         &self,
-        reach: &Reach,
-        id: StreamId,
-        as_of: Option<u64>,
-    ) -> Result<(Head, Option<Row>), StoreError> {
-        let failed = StoreError::during("read a row");
-        let columns = again(&self.pool, async |pool| {
-            sqlx::query(ROW)
-                .bind(id.0)
-                .bind(as_of.map_or(i64::MAX, from_position))
-                .bind(organisation_of(reach))
-                .fetch_one(&pool)
-                .await
+        wanted: &[RowWanted],
+    ) -> Result<Vec<Result<SingleRow, StoreError>>, StoreError> {
+        let ids: Vec<Uuid> = wanted.iter().map(|wish| wish.id.0).collect();
+        let sizes: Vec<i64> = wanted.iter().map(|wish| wish.as_of.map_or(i64::MAX, from_position)).collect();
+        let organisations: Vec<Option<&str>> = wanted.iter().map(|wish| organisation_of(&wish.reach)).collect();
+        let rows = again(&self.pool, async |pool| {
+            sqlx::query(SINGLE_ROWS).bind(&ids).bind(&sizes).bind(&organisations).fetch_all(&pool).await
         })
         .await
-        .map_err(&failed)?;
-        let head = head_of(&columns)?;
-        let found: Option<Uuid> = columns.try_get(3).map_err(&failed)?;
-        let row = found.map(|_| row_at(&columns, 3)).transpose()?;
-        Ok((head, row))
+        .map_err(StoreError::during("read a row"))?;
+        Ok(in_place(rows.iter().map(|columns| (columns.try_get(3).unwrap_or(-1), single_row_of(columns))), wanted))
     }
 
     pub(super) async fn read_rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError> {
@@ -302,6 +302,12 @@ async fn fetch_rows(pool: &PgPool, query: &RowQuery, as_of: u64) -> Result<Vec<P
         _ => select,
     };
     select.fetch_all(pool).await
+}
+
+fn single_row_of(columns: &PgRow) -> Result<SingleRow, StoreError> {
+    let head = head_of(columns)?;
+    let found: Option<Uuid> = columns.try_get(4).map_err(StoreError::during("read a row"))?;
+    Ok((head, found.map(|_| row_at(columns, 4)).transpose()?))
 }
 
 fn head_of(columns: &PgRow) -> Result<Head, StoreError> {

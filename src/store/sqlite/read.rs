@@ -6,18 +6,23 @@ use crate::domain::time::Timestamp;
 use crate::projections::Row;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::append::{hex_list, read_locked_head, row_at, row_of};
-use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, to_position};
-use crate::store::{EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, StoreError, StoredPart, raise};
+use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, in_place, to_position};
+use crate::store::{
+    EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, RowWanted, SingleRow, StoreError, StoredPart, raise,
+};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-const ROW: &str = "SELECT h.size, \
-    COALESCE((SELECT recorded_at FROM event WHERE ?2 < h.size AND position = ?2 - 1), \
-        CASE ?2 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation, r.id, r.organisation, r.from_position, r.version, r.body \
-    FROM log_head AS h LEFT JOIN row_version AS r ON r.id = ?1 AND r.generation = h.generation \
-        AND r.from_position < MIN(?2, h.size) AND r.to_position >= MIN(?2, h.size) \
-        AND (?3 IS NULL OR r.organisation = ?3)";
+// One for each wish [id, as of, organisation], in no order; `key` says which.
+const SINGLE_ROWS: &str = "SELECT h.size, \
+    COALESCE((SELECT recorded_at FROM event WHERE (w.value ->> 1) < h.size AND position = (w.value ->> 1) - 1), \
+        CASE w.value ->> 1 WHEN 0 THEN 0 ELSE h.recorded_at END), h.generation, w.key, \
+        r.id, r.organisation, r.from_position, r.version, r.body \
+    FROM json_each(?1) AS w CROSS JOIN log_head AS h \
+    LEFT JOIN row_version AS r ON r.id = unhex(w.value ->> 0) AND r.generation = h.generation \
+        AND r.from_position < MIN(w.value ->> 1, h.size) AND r.to_position >= MIN(w.value ->> 1, h.size) \
+        AND (w.value ->> 2 IS NULL OR r.organisation = w.value ->> 2)";
 // When the last event before a size was recorded, or the last of all.
 const HEAD_AS_OF: &str = "SELECT h.size, \
     COALESCE((SELECT recorded_at FROM event WHERE ?1 < h.size AND position = ?1 - 1), \
@@ -116,25 +121,25 @@ impl SqliteStore {
         to_position(size)
     }
 
-    pub(super) async fn read_row(
+    pub(super) async fn read_single_rows(
         &self,
-        reach: &Reach,
-        id: StreamId,
-        as_of: Option<u64>,
-    ) -> Result<(Head, Option<Row>), StoreError> {
-        let failed = StoreError::during("read a row");
-        let columns = sqlx::query(ROW)
-            .bind(id.0)
-            .bind(as_of.map_or(i64::MAX, from_position))
-            .bind(organisation_of(reach))
-            .fetch_one(&self.read)
+        wanted: &[RowWanted],
+    ) -> Result<Vec<Result<SingleRow, StoreError>>, StoreError> {
+        let wishes = wanted.iter().map(|wish| {
+            let as_of = wish.as_of.map_or(i64::MAX, from_position);
+            serde_json::json!([wish.id.0.simple().to_string(), as_of, organisation_of(&wish.reach)])
+        });
+        let rows = sqlx::query(SINGLE_ROWS)
+            .bind(serde_json::Value::from_iter(wishes).to_string())
+            .fetch_all(&self.read)
             .await
-            .map_err(&failed)?;
-        let head = head_of(&columns)?;
-        raise(&self.size, head.size);
-        let found: Option<Uuid> = columns.try_get(3).map_err(&failed)?;
-        let row = found.map(|_| row_at(&columns, 3)).transpose()?;
-        Ok((head, row))
+            .map_err(StoreError::during("read a row"))?;
+        let answers =
+            in_place(rows.iter().map(|columns| (columns.try_get(3).unwrap_or(-1), single_row_of(columns))), wanted);
+        if let Some((head, _)) = answers.iter().flatten().next() {
+            raise(&self.size, head.size);
+        }
+        Ok(answers)
     }
 
     pub(super) async fn read_rows_by_id(&self, reach: &Reach, ids: &[StreamId]) -> Result<Vec<Row>, StoreError> {
@@ -261,6 +266,12 @@ impl SqliteStore {
             .await
             .map_err(StoreError::during("read leaves"))
     }
+}
+
+fn single_row_of(columns: &SqliteRow) -> Result<SingleRow, StoreError> {
+    let head = head_of(columns)?;
+    let found: Option<Uuid> = columns.try_get(4).map_err(StoreError::during("read a row"))?;
+    Ok((head, found.map(|_| row_at(columns, 4)).transpose()?))
 }
 
 fn head_of(columns: &SqliteRow) -> Result<Head, StoreError> {
