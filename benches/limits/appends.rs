@@ -41,7 +41,7 @@ impl Appends<'_> {
         report: &mut Report,
     ) -> Fallible<()> {
         let single_server = single.serve(1)?;
-        let single_narratives = sample::narratives(&single_server, PEOPLE).await?;
+        let single_narratives = sample::People::register(&single_server, PEOPLE).await?.requests(&single_server);
         let mut alone =
             Appends { plan: self.plan, server: &single_server, narratives: &single_narratives, next_key: 0 };
         let mut pairs: Vec<Vec<(Run, RawRun)>> = vec![Vec::new(); STEPS.len()];

@@ -140,7 +140,8 @@ async fn measure(
     // The first of the log: what is read later, as it stood and as it stands.
     let first = sample::bulk(&server, 1, 10_000);
     let (_, made) = sample::send_bulk(&server, &first, 1, true).await?;
-    let narratives = sample::narratives(&server, PEOPLE).await?;
+    let people = sample::People::register(&server, PEOPLE).await?;
+    let narratives = people.requests(&server);
     let mut appends = appends::Appends { plan, server: &server, narratives: &narratives, next_key: 0 };
     let beginning = appends.at_64().await?;
     let raw_place = Place::fresh(backend, folder, cluster).await?;
@@ -154,7 +155,7 @@ async fn measure(
         reads::measure(&place, &server, plan, &made, report).await?;
     }
     if plan.wants("bulk") {
-        bulk::measure(&place, &server, plan, &mut raw, report).await?;
+        bulk::measure(&place, &server, plan, &people, &mut raw, report).await?;
         let end = appends.at_64().await?;
         bulk::compare_ends(backend, &server, &beginning, &end, report);
     }

@@ -92,28 +92,54 @@ pub async fn send_bulk(
     Ok((lines as f64 / started.elapsed().as_secs_f64(), made.into_inner()))
 }
 
-/// Registers people and answers one request for each, which records a narrative of theirs of some 400 bytes.
-pub async fn narratives(server: &Server, people: usize) -> Fallible<Vec<Request>> {
-    let lines: String = (0..people)
-        .map(|number| {
-            let body = serde_json::json!({"occurred_at": "2024-01-05", "name": format!("Synthetic Person {number}"), "birth_date": "1951-03-14"});
-            format!("{}\n", serde_json::json!({"key": format!("pool-{number}"), "op": "register_person", "body": body}))
-        })
-        .collect();
-    let bulk = Bulk { request: Request::batch(server, &lines), operations: vec!["register_person"; people] };
-    let (_, made) = send_bulk(server, &[bulk], 1, true).await?;
+/// People whose accounts are recorded.
+pub struct People {
+    ids: Vec<String>,
+}
+
+impl People {
+    /// Registers them.
+    pub async fn register(server: &Server, people: usize) -> Fallible<Self> {
+        let lines: String = (0..people)
+            .map(|number| {
+                let body = serde_json::json!({"occurred_at": "2024-01-05", "name": format!("Synthetic Person {number}"), "birth_date": "1951-03-14"});
+                format!("{}\n", serde_json::json!({"key": format!("pool-{number}"), "op": "register_person", "body": body}))
+            })
+            .collect();
+        let bulk = Bulk { request: Request::batch(server, &lines), operations: vec!["register_person"; people] };
+        let (_, made) = send_bulk(server, &[bulk], 1, true).await?;
+        Ok(Self { ids: made.into_iter().map(|person| person.id).collect() })
+    }
+
+    /// One request for each, which records an account of theirs.
+    pub fn requests(&self, server: &Server) -> Vec<Request> {
+        self.ids.iter().map(|person| Request::post(server, "/v1/narratives", &account(person).to_string())).collect()
+    }
+
+    /// The same accounts as lines of bulk requests; `round` keeps their keys apart.
+    pub fn bulk(&self, server: &Server, round: usize, lines: usize) -> Vec<Bulk> {
+        let numbers: Vec<usize> = (0..lines).collect();
+        let requests = numbers.chunks(BULK_LINES).map(|numbers| {
+            let line = |number: &usize| {
+                let body = account(&self.ids[number % self.ids.len()]);
+                let key = format!("account-{round}-{number}");
+                format!("{}\n", serde_json::json!({"key": key, "op": "record_narrative", "body": body}))
+            };
+            let text: String = numbers.iter().map(line).collect();
+            Bulk { request: Request::batch(server, &text), operations: vec!["record_narrative"; numbers.len()] }
+        });
+        requests.collect()
+    }
+}
+
+/// A narrative of some 400 bytes.
+fn account(person: &str) -> serde_json::Value {
     let text = "I used to walk the dog with my friends every morning, and since the fall I have not been out with them once. \
         The house is quiet. What I want is to be back on the green with the others before the summer, even if it is only to the \
         bench and home again. My daughter says that I should rest, but resting is what made me weak. If somebody came with me \
         the first few times I would manage the rest.";
-    Ok(made
-        .iter()
-        .map(|person| {
-            let body = serde_json::json!({
-                "occurred_at": "2025-11-01", "person": person.id, "text": text, "author": "practitioner", "perspective": "person",
-                "knowledge_form": "lived", "verbatim_spans": [{"start": 0, "end": 108}]
-            });
-            Request::post(server, "/v1/narratives", &body.to_string())
-        })
-        .collect())
+    serde_json::json!({
+        "occurred_at": "2025-11-01", "person": person, "text": text, "author": "practitioner", "perspective": "person",
+        "knowledge_form": "lived", "verbatim_spans": [{"start": 0, "end": 108}]
+    })
 }
