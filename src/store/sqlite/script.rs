@@ -1,8 +1,9 @@
-//! Many rows in one call.
+//! Many rows in few calls.
 //!
-//! Each call through the driver is a hop to SQLite's own thread and back, so all that an append writes goes as one script of
-//! several statements. Rows stand in multi-row `VALUES`, filled up with empty rows to a power of two that are then left out:
-//! a small family of texts, so that the statements stay prepared.
+//! Each call through the driver is a hop to SQLite's own thread and back, so what a small append writes goes as one script
+//! of several statements; where there are many rows, each statement goes by itself, because a script is prepared whole
+//! and kept for each combination of sizes that ever occurs. Rows stand in multi-row `VALUES`, filled up with empty rows to
+//! a power of two that are then left out: a small family of texts, so that the statements stay prepared.
 
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
@@ -11,6 +12,8 @@ use std::sync::{Arc, OnceLock};
 
 /// The most rows of one statement: 2^9. Fifteen columns of them stay below SQLite's limit of parameters.
 const ROWS_MAX: usize = 512;
+/// A statement of more rows than this goes by itself.
+const ROWS_TOGETHER: usize = 16;
 /// Statements exist for 2^0 … 2^9 rows.
 const SIZES: usize = 10;
 
@@ -46,21 +49,40 @@ impl Table {
     }
 }
 
-/// Statements with their values, to be run in order in one call.
+/// Statements with their values, to be run in order.
 #[derive(Default)]
 pub(super) struct Script {
-    sql: String,
-    arguments: SqliteArguments,
+    calls: Vec<Call>,
     failed: Option<BoxDynError>,
 }
 
+/// What goes to the database at once.
+#[derive(Default)]
+struct Call {
+    sql: String,
+    arguments: SqliteArguments,
+    /// Whether nothing may be added to it.
+    alone: bool,
+}
+
 impl Script {
+    /// The call that takes the next statement.
+    fn call(&mut self, alone: bool) -> &mut Call {
+        if alone || self.calls.last().is_none_or(|last| last.alone) {
+            self.calls.push(Call { alone, ..Call::default() });
+        }
+        let last = self.calls.len() - 1;
+        &mut self.calls[last]
+    }
+
     /// Adds the next value.
     pub(super) fn add<T>(&mut self, value: T) -> &mut Self
     where
         T: for<'q> Encode<'q, Sqlite> + Type<Sqlite>,
     {
-        if let Err(error) = self.arguments.add(value) {
+        if let Some(call) = self.calls.last_mut()
+            && let Err(error) = call.arguments.add(value)
+        {
             self.failed.get_or_insert(error);
         }
         self
@@ -68,8 +90,9 @@ impl Script {
 
     /// Adds a statement whose values (`?` each) are added next.
     pub(super) fn statement(&mut self, sql: &'static str) -> &mut Self {
-        self.sql.push_str(sql);
-        self.sql.push(';');
+        let call = self.call(false);
+        call.sql.push_str(sql);
+        call.sql.push(';');
         self
     }
 
@@ -79,7 +102,7 @@ impl Script {
             let padded = chunk.len().next_power_of_two();
             let size = usize::try_from(padded.ilog2()).unwrap_or(0);
             let Some(statement) = table.statement(size) else { continue };
-            self.sql.push_str(statement);
+            self.call(padded > ROWS_TOGETHER).sql.push_str(statement);
             for row in chunk {
                 values_of(self, row);
             }
@@ -94,11 +117,10 @@ impl Script {
         if let Some(error) = self.failed {
             return Err(sqlx::Error::Encode(error));
         }
-        if self.sql.is_empty() {
-            return Ok(());
+        for call in self.calls {
+            // The text is made of constants alone; every value is a parameter.
+            sqlx::query_with::<Sqlite, _>(AssertSqlSafe(call.sql), call.arguments).execute(&mut *connection).await?;
         }
-        // The text is made of constants alone; every value is a parameter.
-        sqlx::query_with::<Sqlite, _>(AssertSqlSafe(self.sql), self.arguments).execute(connection).await?;
         Ok(())
     }
 }
