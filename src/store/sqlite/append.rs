@@ -81,6 +81,7 @@ impl SqliteStore {
         write(&mut transaction, &planned).await?;
         transaction.commit().await.map_err(StoreError::during_commit)?;
         raise(&self.size, planned.head.size);
+        self.checkpoints.count(planned.events.len());
         Ok(planned.answers)
     }
 }

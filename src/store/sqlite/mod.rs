@@ -4,6 +4,7 @@
 
 mod append;
 mod check;
+mod checkpoint;
 mod clients;
 #[cfg(test)]
 mod full_test;
@@ -30,9 +31,12 @@ use tokio::sync::watch;
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The writer's page cache: negative stands for KiB (SQLite, PRAGMA cache_size).
-const WRITER_CACHE_KIB: &str = "-32768";
-/// How many pages of 4 KiB gather in the write-ahead log before they are copied into the database.
-const CHECKPOINT_PAGES: &str = "8000";
+const WRITER_CACHE_KIB: &str = "-65536";
+/// Each reader's, of which there may be many; the operating system keeps the same pages for all of them.
+const READER_CACHE_KIB: &str = "-1024";
+/// How many pages of 4 KiB gather in the write-ahead log before SQLite copies them into the database by itself, should
+/// [`checkpoint`] not have done so long before.
+const CHECKPOINT_PAGES: &str = "32000";
 /// How long a statement waits for another process's lock before it is refused.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -41,6 +45,7 @@ pub struct SqliteStore {
     write: SqlitePool,
     read: SqlitePool,
     size: watch::Sender<u64>,
+    checkpoints: checkpoint::Checkpoints,
 }
 
 impl SqliteStore {
@@ -82,13 +87,20 @@ impl SqliteStore {
             problem: format!("the tables cannot be brought up to date: {error}"),
             remedy: "use the version of cairn that last wrote this database, or a newer one".to_owned(),
         })?;
+        let checkpoints = checkpoint::Checkpoints::start(options.clone().create_if_missing(false), write.clone());
         let read = SqlitePoolOptions::new()
             .max_connections(readers.max(1))
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).read_only(true).pragma("query_only", "ON"))
+            .connect_with(
+                options
+                    .create_if_missing(false)
+                    .read_only(true)
+                    .pragma("query_only", "ON")
+                    .pragma("cache_size", READER_CACHE_KIB),
+            )
             .await
             .map_err(StoreError::during("open"))?;
-        let store = Self { write, read, size: watch::Sender::new(0) };
+        let store = Self { write, read, size: watch::Sender::new(0), checkpoints };
         store.read_head().await?;
         Ok(store)
     }
@@ -179,6 +191,7 @@ impl Store for SqliteStore {
         self.check_settings().await
     }
     async fn close(&self) {
+        self.checkpoints.close().await;
         self.read.close().await;
         self.write.close().await;
     }
