@@ -112,7 +112,12 @@ impl Resource {
                 .chain(narrative.responses.iter().filter_map(|response| response.words))
                 .collect(),
             Self::Outcome(outcome) => outcome.words.into_iter().collect(),
-            Self::Review(review) => review.words.into_iter().chain(review.withdrawal).collect(),
+            Self::Review(review) => review
+                .words
+                .into_iter()
+                .chain(review.author_name.filter(|named| review.words != Some(*named)))
+                .chain(review.withdrawal)
+                .collect(),
             Self::Action(action) => action.words.into_iter().chain(action.progress).collect(),
             Self::Contribution(contribution) => contribution.words.into_iter().collect(),
             Self::Framework(_) => Vec::new(),

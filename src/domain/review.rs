@@ -56,6 +56,9 @@ pub struct ReviewRevised {
     pub reviewed_at: LifeTime,
     /// Its codes.
     pub appraisal: Appraisal,
+    /// Whether its words name the author anew; otherwise the name given before stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_author: bool,
 }
 
 /// `ReviewWithdrawn`: entered in error.
@@ -89,6 +92,9 @@ pub struct Review {
     /// Where its words stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<PartRef>,
+    /// Where the author's name stands: a revision that does not name the author has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author_name: Option<PartRef>,
     /// Where the reason of the withdrawal stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<PartRef>,
@@ -105,12 +111,16 @@ pub fn evolve(state: Option<Review>, event: &Recorded) -> Result<Review, CannotF
             revisions: 0,
             withdrawn: false,
             words: event.part(Class::Words),
+            author_name: event.part(Class::Words),
             withdrawal: None,
         }),
         (Facts::ReviewRevised(revised), Some(mut review)) => {
             review.facts.appraisal = revised.appraisal.clone();
             review.revisions += 1;
             review.words = event.part(Class::Words);
+            if revised.names_author {
+                review.author_name = event.part(Class::Words);
+            }
             Ok(review)
         }
         (Facts::ReviewWithdrawn(_), Some(review)) => {
@@ -140,6 +150,8 @@ pub enum ReviewCommand {
         appraisal: Appraisal,
         /// What was said.
         note: Option<Words>,
+        /// The author's name as it should read; `None` keeps it.
+        author_name: Option<Words>,
         /// Why it was revised.
         reason: Words,
     },
@@ -169,14 +181,16 @@ pub fn decide(state: Option<&Review>, command: ReviewCommand, now: Timestamp) ->
         (_, Some(review)) if review.withdrawn => {
             return Err(Refusal::NotInThisState { detail: "this review was withdrawn" });
         }
-        (ReviewCommand::Revise { reviewed_at, appraisal, note, reason }, Some(review)) => {
+        (ReviewCommand::Revise { reviewed_at, appraisal, note, author_name, reason }, Some(review)) => {
             check_appraisal(&appraisal, note.as_ref())?;
+            allow_words("/author_name", author_name.as_ref(), NAME_MAX_CODE_POINTS)?;
             if reviewed_at.is_after(now) {
                 return Err(Refusal::InTheFuture { pointer: "/reviewed_at".to_owned() });
             }
             require_words("/reason", &reason, NOTE_MAX_CODE_POINTS)?;
-            let words = ReviewWords { note, author_name: None, reason: Some(reason) };
-            (Facts::ReviewRevised(ReviewRevised { reviewed_at, appraisal }), review.facts.person, words)
+            let facts = ReviewRevised { reviewed_at, appraisal, names_author: author_name.is_some() };
+            let words = ReviewWords { note, author_name, reason: Some(reason) };
+            (Facts::ReviewRevised(facts), review.facts.person, words)
         }
         (ReviewCommand::Withdraw { reason }, Some(review)) => {
             require_words("/reason", &reason, NOTE_MAX_CODE_POINTS)?;

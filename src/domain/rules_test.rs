@@ -174,6 +174,7 @@ fn a_review_is_revised_without_changing_whose_it_is() {
             reviewed_at: reviewed_at.parse().unwrap(),
             appraisal: appraisal("review-status@1#fully_met"),
             note: None,
+            author_name: None,
             reason: words("The wrong box"),
         })
     };

@@ -202,6 +202,7 @@ fn texts(somebody: &Somebody) -> Vec<(&'static str, Value, &'static str, usize)>
         ("/v1/reviews", somebody.review(), "/note", 10_000),
         ("/v1/reviews", somebody.review(), "/author_name", 300),
         ("/v1/reviews/{review}/revisions", revision.clone(), "/note", 10_000),
+        ("/v1/reviews/{review}/revisions", revision.clone(), "/author_name", 300),
         ("/v1/reviews/{review}/revisions", revision, "/reason", 10_000),
         ("/v1/conversations", somebody.conversation(), "/note", 10_000),
         ("/v1/conversations", held_first.clone(), "/not_asked_reason", 10_000),

@@ -143,6 +143,7 @@ async fn every_perspective_keeps_its_own_review() {
         let review = found(caller, "reviews", &practitioner.id()).await.body;
         assert_eq!((&review["revisions"], &review["revision_reason"]), (&json!(1), &json!("Wrong box")));
         assert_eq!((&review["occurred_at"], &review["perspective"]), (&json!("2026-05-03"), &json!("practitioner")));
+        assert_eq!(review["author_name"], "R. Specimen", "a revision that names nobody keeps the name");
         assert_eq!(
             as_of(caller, "reviews", &practitioner.id(), revised.position() - 1).await["status"],
             "review-status@1#not_met"
@@ -153,13 +154,24 @@ async fn every_perspective_keeps_its_own_review() {
             .expect(200);
         assert_eq!(then.body["disagree"], true);
 
+        let mut named = revision.clone();
+        named["author_name"] = json!("Q. Specimen");
+        caller.change(&format!("{path}/revisions"), 1, &named).await.expect(201);
+        caller.change(&format!("{path}/revisions"), 2, &revision).await.expect(201);
+        let review = found(caller, "reviews", &practitioner.id()).await.body;
+        assert_eq!(review["author_name"], "Q. Specimen", "the name that was given last");
+        assert_eq!(
+            as_of(caller, "reviews", &practitioner.id(), revised.position()).await["author_name"],
+            "R. Specimen"
+        );
+
         let withdrawal = json!({"occurred_at": "2026-05-05", "reason": "Wrong outcome"});
-        caller.change(&format!("{path}/withdrawal"), 1, &withdrawal).await.expect(201);
+        caller.change(&format!("{path}/withdrawal"), 3, &withdrawal).await.expect(201);
         let review = found(caller, "reviews", &practitioner.id()).await.body;
         assert_eq!((&review["withdrawn"], &review["withdrawal_reason"]), (&json!(true), &json!("Wrong outcome")));
         assert_eq!(review["note"], "Looked again");
-        caller.change(&format!("{path}/revisions"), 2, &revision).await.expect_problem(409, "not-in-this-state");
-        caller.change(&format!("{path}/withdrawal"), 2, &withdrawal).await.expect_problem(409, "not-in-this-state");
+        caller.change(&format!("{path}/revisions"), 4, &revision).await.expect_problem(409, "not-in-this-state");
+        caller.change(&format!("{path}/withdrawal"), 4, &withdrawal).await.expect_problem(409, "not-in-this-state");
         assert_eq!(sides().await["disagree"], Value::Null);
         let review = found(caller, "reviews", &person.id()).await.body;
         let expected = reviewing("person", "fully_met", "2026-05-01", "follow_up");

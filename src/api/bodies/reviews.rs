@@ -109,6 +109,10 @@ pub struct ReviseReview {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub note: Option<Words>,
+    /// The author's name as it should read, kept sealed; absent keeps it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub author_name: Option<Words>,
     /// Why it was revised.
     #[schema(value_type = String)]
     pub reason: Words,
@@ -123,6 +127,7 @@ impl Body for ReviseReview {
             reviewed_at: parsed("/reviewed_at", &self.reviewed_at)?,
             appraisal: appraisal(&self.status, self.stage, self.rating.as_deref(), &self.narratives)?,
             note: self.note,
+            author_name: self.author_name,
             reason: self.reason,
         };
         Ok(Recording {

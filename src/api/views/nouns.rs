@@ -282,6 +282,7 @@ impl View for ReviewView {
     fn of(seen: &Seen) -> Result<Self, AppError> {
         let Resource::Review(review) = &seen.row.resource else { return Err(other_kind()) };
         let words: ReviewWords = seen.content(review.words)?.flatten().unwrap_or_default();
+        let named: ReviewWords = seen.content(review.author_name)?.flatten().unwrap_or_default();
         let withdrawal: ReviewWords = seen.content(review.withdrawal)?.flatten().unwrap_or_default();
         let facts = &review.facts;
         Ok(Self {
@@ -290,7 +291,7 @@ impl View for ReviewView {
             outcome: facts.outcome.to_string(),
             perspective: facts.perspective.into(),
             author: facts.author.into(),
-            author_name: shown(words.author_name),
+            author_name: shown(named.author_name),
             status: facts.appraisal.status.to_string(),
             stage: facts.appraisal.stage.into(),
             rating: facts.appraisal.rating.as_ref().map(ToString::to_string),
