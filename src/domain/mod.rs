@@ -12,6 +12,7 @@ pub mod event;
 pub mod framework;
 pub mod identifier;
 pub mod ids;
+mod instant;
 pub mod narrative;
 pub mod outcome;
 pub mod person;

@@ -4,6 +4,7 @@
 //! Times in life may be known to the year, the month, the day or the instant only, and stay as precise as they
 //! were told. Knows no clock: "now" is always an argument.
 
+use crate::domain::instant;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -20,9 +21,6 @@ pub struct InvalidTime {
     pub expected: &'static str,
 }
 
-const EXPECTED_INSTANT: InvalidTime = InvalidTime {
-    expected: "an RFC 3339 instant with an offset, in the years 1000 to 9999, such as 2026-11-01T09:30:00Z",
-};
 const EXPECTED_LIFE_TIME: InvalidTime = InvalidTime {
     expected: "a year (2026), a month (2026-11), a date (2026-11-01) or an RFC 3339 instant, in the years 1000 to 9999",
 };
@@ -51,9 +49,9 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => write!(formatter, "{instant:.6}"),
-            Err(_) => write!(formatter, "{}us", self.0),
+        match instant::show(self.0) {
+            Some(text) => formatter.write_str(&text),
+            None => write!(formatter, "{}us", self.0),
         }
     }
 }
@@ -61,18 +59,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTime;
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        // Checked before parsing: jiff also reads forms that RFC 3339 does not have (no seconds, spaces, signs).
-        let bytes = text.as_bytes();
-        let shaped = bytes.len() >= 20
-            && bytes.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit) && year.first() != Some(&b'0'))
-            && bytes.get(10).is_some_and(|byte| matches!(byte, b'T' | b't'))
-            && bytes.get(16) == Some(&b':')
-            && !text.contains('[');
-        if !shaped {
-            return Err(EXPECTED_INSTANT);
-        }
-        let instant: jiff::Timestamp = text.parse().map_err(|_| EXPECTED_INSTANT)?;
-        Ok(Self(instant.as_microsecond()))
+        instant::read(text).map(Self)
     }
 }
 
@@ -184,7 +171,9 @@ impl FromStr for LifeTime {
                 let day = digits(8..10).and_then(|day| i8::try_from(day).ok()).ok_or(EXPECTED_LIFE_TIME)?;
                 Date::new(year, month, day).map(Self::Day).map_err(|_| InvalidTime { expected: "a date that exists" })
             }
-            _ => text.parse().map(Self::Instant).map_err(|_| EXPECTED_LIFE_TIME),
+            // What looks like an instant is told what is wrong with it as one.
+            _ if matches!(text.as_bytes().get(10), Some(b'T' | b't')) => text.parse().map(Self::Instant),
+            _ => Err(EXPECTED_LIFE_TIME),
         }
     }
 }

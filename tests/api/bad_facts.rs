@@ -34,12 +34,17 @@ async fn dates_exist_and_lie_between_birth_and_now() {
             ("31/02/2026", "invalid-body"),
             ("2026-11-01T09:30:00", "invalid-body"),
             ("2026-11-01T24:30:00Z", "invalid-body"),
+            ("2026-11-01T09:30:00+24:30", "invalid-body"),
+            ("2026-11-01T09:30:00+14:60", "invalid-body"),
+            ("9999-12-31T23:30:00-02:00", "invalid-body"),
+            ("1000-01-01T00:30:00+01:00", "invalid-body"),
             ("yesterday", "invalid-body"),
             ("", "invalid-body"),
             ("2026-11-26", "in-the-future"),
             ("2026-12", "in-the-future"),
             ("2027", "in-the-future"),
             ("9999-12-01T00:00:00Z", "in-the-future"),
+            ("9999-12-31T23:59:59Z", "in-the-future"),
             ("2026-11-24T13:00:00Z", "in-the-future"),
             ("1951-03-13", "before-birth"),
             ("1950", "before-birth"),
@@ -99,6 +104,10 @@ async fn corrected_times_lie_between_birth_and_now_as_well() {
         }
         // An action's due date may lie ahead.
         somebody.caller.post("/v1/actions", &with(somebody.action(), "due", json!("2031"))).await.expect(201);
+        let far = "9999-12-31T23:59:59.999999Z";
+        let due = somebody.caller.post("/v1/actions", &with(somebody.action(), "due", json!(far))).await.expect(201);
+        let action = somebody.caller.get(&format!("/v1/actions/{}", due.id())).await.expect(200);
+        assert_eq!(action.body["due"], far, "the last instant of the calendar reads back");
         let before = somebody.caller.head().await;
         let answer = somebody.caller.post("/v1/actions", &with(somebody.action(), "due", json!("2026-02-31"))).await;
         refused(&somebody, answer, before, "invalid-body", "/due").await;
