@@ -17,6 +17,7 @@ pub mod schema;
 pub mod server;
 pub mod state;
 mod strict;
+mod unique;
 pub mod views;
 
 pub use openapi::{document, document_text};

@@ -102,6 +102,32 @@ async fn each_line_is_answered_on_its_own_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_line_says_nothing_twice() {
+    for backend in backends() {
+        let service = TestService::start(backend).await;
+        let somebody = Somebody::new(&service.caller("TEST-1")).await;
+        let before = somebody.caller.head().await;
+        let line =
+            |key: &str, body: &str| format!("{{\"key\":\"{key}\",\"op\":\"identify_outcome\",\"body\":{body}}}\n");
+        let body = somebody.outcome();
+        let mut sourced = body.clone();
+        sourced["source"] = json!({"system": "case-system", "reference": "r"});
+        let text = [
+            line("a", &body.to_string().replacen('{', "{\"title\":\"Bird\",", 1)),
+            line("b", &sourced.to_string().replacen("\"system\"", "\"system\":\"bird-watch\",\"system\"", 1)),
+            line("c", &body.to_string()).replacen("{\"key\"", "{\"op\":\"register_person\",\"key\"", 1),
+            line("d", &body.to_string()),
+        ];
+        let answers = sent(&somebody.caller, "", text.concat()).await;
+        assert_eq!(statuses(&answers), [422, 422, 422, 201], "{answers:?}");
+        let problems: Vec<(&str, &str)> = answers.iter().map(problem).collect();
+        assert_eq!(problems[..3], [("invalid-body", "/body"), ("invalid-body", "/body/source"), ("invalid-body", "")]);
+        assert_eq!(answers[0]["problem"]["detail"], "duplicate field \"title\"");
+        assert_eq!(somebody.caller.head().await, before + 1);
+    }
+}
+
+#[tokio::test]
 async fn lines_build_on_each_other_by_name() {
     for backend in backends() {
         for mode in ["each", "all"] {

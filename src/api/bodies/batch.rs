@@ -28,6 +28,7 @@ pub struct RawLine {
     #[serde(default)]
     pub name: Option<String>,
     /// The body of the operation.
+    #[serde(deserialize_with = "crate::api::unique::value")]
     #[schema(value_type = Object)]
     pub body: serde_json::Value,
 }
