@@ -158,7 +158,7 @@ pub enum FrameworkCommand {
 pub fn decide(state: Option<&Framework>, command: FrameworkCommand) -> Result<Decided, Refusal> {
     let facts = match (command, state) {
         (FrameworkCommand::Publish(content), None) => {
-            content.validate().map_err(|invalid| Refusal::invalid("", invalid.to_string()))?;
+            content.validate().map_err(|invalid| Refusal::invalid(invalid.pointer(), invalid.to_string()))?;
             Facts::FrameworkPublished(FrameworkPublished { content })
         }
         (FrameworkCommand::Publish(_), Some(_)) => {

@@ -297,8 +297,32 @@ async fn withdrawals_closures_and_lists_say_something_too() {
             ("/items/0/code", CANARY.to_owned()),
             ("/id", CANARY.to_owned()),
         ] {
-            somebody.refused("/v1/frameworks", &saying(&list, pointer, &text), 422, "invalid-body", "").await;
+            somebody.refused("/v1/frameworks", &saying(&list, pointer, &text), 422, "invalid-body", pointer).await;
         }
+        let second = |more: Value| {
+            let mut item = json!({"code": "d", "label": "l", "order": 2});
+            item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let first = json!({"code": "c", "label": "l", "order": 1});
+            with(with(list.clone(), "kind", json!("scale")), "items", json!([first, item]))
+        };
+        for (more, pointer) in [
+            (json!({"code": "c"}), "/items/1/code"),
+            (json!({"order": 1}), "/items/1/order"),
+            (json!({"order": null}), "/items/1/order"),
+            (json!({"group": " "}), "/items/1/group"),
+            (json!({"description": ""}), "/items/1/description"),
+            (json!({"maps_to": {"list": ""}}), "/items/1/maps_to/list"),
+            (json!({"maps_to": {"list": "l", "code": "a b"}}), "/items/1/maps_to/code"),
+            (json!({"maps_to": {"list": "l", "note": ""}}), "/items/1/maps_to/note"),
+        ] {
+            somebody.refused("/v1/frameworks", &second(more), 422, "invalid-body", pointer).await;
+        }
+        somebody
+            .refused("/v1/frameworks", &with(list.clone(), "items", json!([])), 422, "invalid-body", "/items")
+            .await;
+        somebody
+            .refused("/v1/frameworks", &with(list.clone(), "version", json!(0)), 422, "invalid-body", "/version")
+            .await;
         somebody.accepted("/v1/frameworks", &list).await;
         let place = "/v1/frameworks/ours/versions/1/retirement";
         for text in ["", "a\0Bird", &"x".repeat(2_001)] {

@@ -27,26 +27,68 @@ pub enum InvalidFramework {
     /// The code of the item at this place, counted from 0, is empty, too long or has other characters.
     #[error("`items[{0}].code` is 1 to 64 letters, digits or `_ . -`")]
     Code(usize),
-    /// Two items share this code.
-    #[error("the code `{0}` stands twice")]
-    CodeTwice(String),
-    /// An item of a ladder or scale, by its code, has no order.
-    #[error("`{0}` needs an `order`: the items of a ladder or scale are ranked")]
-    OrderMissing(String),
-    /// Two items share this order.
-    #[error("the order {0} stands twice")]
-    OrderTwice(i32),
+    /// Two items share this code; the place is the second one's.
+    #[error("the code `{1}` stands twice")]
+    CodeTwice(usize, String),
+    /// The item at this place of a ladder or scale, by its code, has no order.
+    #[error("`{1}` needs an `order`: the items of a ladder or scale are ranked")]
+    OrderMissing(usize, String),
+    /// Two items share this order; the place is the second one's.
+    #[error("the order {1} stands twice")]
+    OrderTwice(usize, i32),
     /// A text of the list or of an item is empty, too long or has control characters.
     #[error("`{field}` is 1 to {most} characters without control characters")]
     Text {
         /// The field, with the item's code where it belongs to one.
         field: String,
+        /// Where it stands.
+        pointer: String,
         /// Its limit in characters.
         most: usize,
     },
-    /// The code of a mapping of this item has not the shape of a code.
-    #[error("`{0}.maps_to.code` is 1 to 64 letters, digits or `_ . -`")]
-    MappedCode(String),
+    /// The code of a mapping of the item at this place has not the shape of a code.
+    #[error("`{1}.maps_to.code` is 1 to 64 letters, digits or `_ . -`")]
+    MappedCode(usize, String),
+}
+
+impl InvalidFramework {
+    /// The JSON pointer into the list of what is wrong.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        match self {
+            Self::Id => "/id".to_owned(),
+            Self::Version => "/version".to_owned(),
+            Self::Items(_) => "/items".to_owned(),
+            Self::Code(at) | Self::CodeTwice(at, _) => format!("/items/{at}/code"),
+            Self::OrderMissing(at, _) | Self::OrderTwice(at, _) => format!("/items/{at}/order"),
+            Self::Text { pointer, .. } => pointer.clone(),
+            Self::MappedCode(at, _) => format!("/items/{at}/maps_to/code"),
+        }
+    }
+}
+
+/// Where texts stand: in the list itself, or in one of its items.
+struct Place<'a> {
+    item: Option<(usize, &'a str)>,
+}
+
+impl Place<'_> {
+    fn text(&self, field: &str, value: &str, most: usize) -> Result<(), InvalidFramework> {
+        let is_blank = value.trim().is_empty();
+        if !is_blank && value.chars().count() <= most && !value.chars().any(char::is_control) {
+            return Ok(());
+        }
+        let below = field.replace('.', "/");
+        let (field, pointer) = match self.item {
+            Some((at, code)) => (format!("{code}.{field}"), format!("/items/{at}/{below}")),
+            None => (field.to_owned(), format!("/{below}")),
+        };
+        Err(InvalidFramework::Text { field, pointer, most })
+    }
+
+    fn optional_text(&self, field: &str, value: Option<&str>, most: usize) -> Result<(), InvalidFramework> {
+        value.map_or(Ok(()), |value| self.text(field, value, most))
+    }
 }
 
 impl FrameworkContent {
@@ -62,10 +104,11 @@ impl FrameworkContent {
         if self.version == 0 {
             return Err(InvalidFramework::Version);
         }
-        text("title", &self.title, MAXIMUM_LABEL_CHARACTERS)?;
-        text("source", &self.source, MAXIMUM_TEXT_CHARACTERS)?;
-        text("licence", &self.licence, MAXIMUM_TEXT_CHARACTERS)?;
-        optional_text("caveat", self.caveat.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
+        let list = Place { item: None };
+        list.text("title", &self.title, MAXIMUM_LABEL_CHARACTERS)?;
+        list.text("source", &self.source, MAXIMUM_TEXT_CHARACTERS)?;
+        list.text("licence", &self.licence, MAXIMUM_TEXT_CHARACTERS)?;
+        list.optional_text("caveat", self.caveat.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
         self.validate_items()
     }
 
@@ -80,29 +123,31 @@ impl FrameworkContent {
                 return Err(InvalidFramework::Code(place));
             }
             if !codes.insert(item.code.as_str()) {
-                return Err(InvalidFramework::CodeTwice(item.code.clone()));
+                return Err(InvalidFramework::CodeTwice(place, item.code.clone()));
             }
             match item.order {
-                Some(order) if !orders.insert(order) => return Err(InvalidFramework::OrderTwice(order)),
-                None if self.kind.is_ordered() => return Err(InvalidFramework::OrderMissing(item.code.clone())),
+                Some(order) if !orders.insert(order) => return Err(InvalidFramework::OrderTwice(place, order)),
+                None if self.kind.is_ordered() => {
+                    return Err(InvalidFramework::OrderMissing(place, item.code.clone()));
+                }
                 _ => {}
             }
-            validate_texts(item)?;
+            validate_texts(place, item)?;
         }
         Ok(())
     }
 }
 
-fn validate_texts(item: &FrameworkItem) -> Result<(), InvalidFramework> {
-    let field = |name: &str| format!("{}.{name}", item.code);
-    text(&field("label"), &item.label, MAXIMUM_LABEL_CHARACTERS)?;
-    optional_text(&field("group"), item.group.as_deref(), MAXIMUM_LABEL_CHARACTERS)?;
-    optional_text(&field("description"), item.description.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
+fn validate_texts(at: usize, item: &FrameworkItem) -> Result<(), InvalidFramework> {
+    let place = Place { item: Some((at, &item.code)) };
+    place.text("label", &item.label, MAXIMUM_LABEL_CHARACTERS)?;
+    place.optional_text("group", item.group.as_deref(), MAXIMUM_LABEL_CHARACTERS)?;
+    place.optional_text("description", item.description.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
     let Some(mapping) = &item.maps_to else { return Ok(()) };
-    text(&field("maps_to.list"), &mapping.list, MAXIMUM_LABEL_CHARACTERS)?;
-    optional_text(&field("maps_to.note"), mapping.note.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
+    place.text("maps_to.list", &mapping.list, MAXIMUM_LABEL_CHARACTERS)?;
+    place.optional_text("maps_to.note", mapping.note.as_deref(), MAXIMUM_TEXT_CHARACTERS)?;
     if mapping.code.as_deref().is_some_and(|code| !is_code(code)) {
-        return Err(InvalidFramework::MappedCode(item.code.clone()));
+        return Err(InvalidFramework::MappedCode(at, item.code.clone()));
     }
     Ok(())
 }
@@ -110,18 +155,6 @@ fn validate_texts(item: &FrameworkItem) -> Result<(), InvalidFramework> {
 fn is_code(code: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=MAXIMUM_CODE_BYTES).contains(&code.len()) && code.bytes().all(is_allowed)
-}
-
-fn optional_text(field: &str, value: Option<&str>, most: usize) -> Result<(), InvalidFramework> {
-    value.map_or(Ok(()), |value| text(field, value, most))
-}
-
-fn text(field: &str, value: &str, most: usize) -> Result<(), InvalidFramework> {
-    let is_blank = value.trim().is_empty();
-    if is_blank || value.chars().count() > most || value.chars().any(char::is_control) {
-        return Err(InvalidFramework::Text { field: field.to_owned(), most });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

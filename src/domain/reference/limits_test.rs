@@ -36,7 +36,11 @@ fn verdict(change: impl FnOnce(&mut FrameworkContent)) -> Result<(), InvalidFram
 }
 
 fn text_error(field: &str, most: usize) -> Result<(), InvalidFramework> {
-    Err(InvalidFramework::Text { field: field.to_owned(), most })
+    let pointer = match field.strip_prefix("a.") {
+        Some(of_item) => format!("/items/0/{}", of_item.replace('.', "/")),
+        None => format!("/{field}"),
+    };
+    Err(InvalidFramework::Text { field: field.to_owned(), pointer, most })
 }
 
 #[test]
@@ -55,7 +59,7 @@ fn codes_are_short_plain_and_unique() {
     for code in ["", "a b", "é", "a/b", &"a".repeat(65)] {
         assert_eq!(list(vec![item("first"), item(code)]).validate(), Err(InvalidFramework::Code(1)), "{code}");
     }
-    assert_eq!(list(vec![item("a"), item("a")]).validate(), Err(InvalidFramework::CodeTwice("a".to_owned())));
+    assert_eq!(list(vec![item("a"), item("a")]).validate(), Err(InvalidFramework::CodeTwice(1, "a".to_owned())));
 }
 
 #[test]
@@ -88,11 +92,11 @@ fn texts_have_their_limits() {
 fn ladders_and_scales_are_ranked() {
     for kind in [FrameworkKind::Ladder, FrameworkKind::Scale] {
         let missing = verdict(|content| content.kind = kind);
-        assert_eq!(missing, Err(InvalidFramework::OrderMissing("a".to_owned())));
+        assert_eq!(missing, Err(InvalidFramework::OrderMissing(0, "a".to_owned())));
     }
     let twice =
         list(vec![FrameworkItem { order: Some(1), ..item("a") }, FrameworkItem { order: Some(1), ..item("b") }]);
-    assert_eq!(twice.validate(), Err(InvalidFramework::OrderTwice(1)));
+    assert_eq!(twice.validate(), Err(InvalidFramework::OrderTwice(1, 1)));
 }
 
 #[test]
@@ -104,5 +108,5 @@ fn mappings_are_checked() {
     assert_eq!(mapped("review-status", Some("fully_met")), Ok(()));
     assert_eq!(mapped("review-status", None), Ok(()));
     assert_eq!(mapped("", None), text_error("a.maps_to.list", 300));
-    assert_eq!(mapped("review-status", Some("a b")), Err(InvalidFramework::MappedCode("a".to_owned())));
+    assert_eq!(mapped("review-status", Some("a b")), Err(InvalidFramework::MappedCode(0, "a".to_owned())));
 }
