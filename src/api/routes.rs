@@ -4,6 +4,8 @@ use crate::api::handlers::{
     actions, batches, contributions, conversations, events, frameworks, health, narratives, oauth, outcomes, people,
     reviews,
 };
+use crate::api::problem::{Problem, Type};
+use actix_web::{ResponseError, web};
 use utoipa_actix_web::scope::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -20,6 +22,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
             scope("/v1")
                 // people
                 .service(people::search_people)
+                // Another method would be taken for the person whose id is `search`.
+                .route(
+                    "/people/search",
+                    web::to(|| async { Problem::new(Type::MethodNotAllowed).allow("POST").error_response() }),
+                )
                 .service(people::register_person)
                 .service(people::list_people)
                 .service(people::find_person_record)

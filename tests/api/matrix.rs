@@ -320,12 +320,10 @@ async fn what_is_served_is_what_is_documented() {
         let methods_of = |is_it: &dyn Fn(&Documented) -> bool| -> Vec<&str> {
             all.iter().filter(|one| is_it(one)).map(|one| one.method.as_str()).collect()
         };
-        // `GET /v1/people/search` is the person whose id is `search`: a path may fit two templates.
-        let taken = methods_of(&|one| fits(&one.path, &path));
         let mut expected = methods_of(&|one| one.path == operation.path);
         expected.sort_unstable();
         for method in ["PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "GET", "POST"] {
-            if taken.contains(&method) {
+            if expected.contains(&method) {
                 continue;
             }
             let answer = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, &[], None).await;
