@@ -316,6 +316,7 @@ async fn as_of_is_a_position_or_an_instant_that_has_been() {
             format!("streams/{}/events", somebody.outcome),
             "frameworks/talking-points-people/versions".to_owned(),
             "frameworks/talking-points-people/versions/1".to_owned(),
+            "frameworks/talking-points-people/comparison?from=1&to=1".to_owned(),
         ]
         .into();
         let lists = [
@@ -335,7 +336,10 @@ async fn as_of_is_a_position_or_an_instant_that_has_been() {
             "people/search" => {
                 caller.send(Method::POST, &format!("/v1/{path}?as_of={as_of}"), &[], Some(&search)).await
             }
-            _ => caller.get(&format!("/v1/{path}?as_of={as_of}")).await,
+            _ => {
+                let separator = if path.contains('?') { '&' } else { '?' };
+                caller.get(&format!("/v1/{path}{separator}as_of={as_of}")).await
+            }
         };
         paths.push("people/search".to_owned());
         for path in &paths {

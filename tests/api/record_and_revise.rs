@@ -446,7 +446,13 @@ async fn frameworks_are_published_retired_and_kept_apart() {
         };
         let published = caller.post("/v1/frameworks", &list(1, "A")).await.expect(201);
         assert_eq!(published.header("location"), Some("/v1/frameworks/ours/versions/1"));
-        caller.post("/v1/frameworks", &list(2, "A!")).await.expect(201);
+        let next = caller.post("/v1/frameworks", &list(2, "A!")).await.expect(201);
+        let compared =
+            async |as_of: u64| caller.get(&format!("/v1/frameworks/ours/comparison?from=1&to=2&as_of={as_of}")).await;
+        compared(published.position()).await.expect_problem(404, "not-found");
+        let compared = compared(next.position()).await.expect(200);
+        assert_eq!(compared.header("cairn-position"), Some(next.position().to_string().as_str()));
+        assert_eq!(compared.body["changed"][0]["after"]["label"], "A!");
         other.post("/v1/frameworks", &list(1, "Theirs")).await.expect(201);
         let seen = caller.get("/v1/frameworks/ours/versions/1").await.expect(200);
         let expected = list(1, "A");

@@ -4,7 +4,7 @@ use crate::api::answer::{POSITION_HEADER, created, entity_tag, listed, position_
 use crate::api::bodies::frameworks::{PublishFramework, RetireFramework};
 use crate::api::json::JsonBody;
 use crate::api::problem::{Problem, Type};
-use crate::api::query::{FindQuery, read};
+use crate::api::query::{FindQuery, as_of, read};
 use crate::api::request::{Call, Path, Query};
 use crate::api::views::frameworks::{ComparisonView, FrameworkView};
 use crate::api::views::{ListOf, ReceiptView, View};
@@ -114,6 +114,9 @@ pub struct ComparisonQuery {
     /// The later version.
     #[param(value_type = u32, required = true, minimum = 1, example = 2)]
     pub to: Option<String>,
+    /// As of a position (included) or an RFC 3339 instant: how they stood then.
+    #[param(example = "4711")]
+    pub as_of: Option<String>,
 }
 
 /// Compares two versions of a framework: items added, removed and changed.
@@ -129,12 +132,13 @@ pub async fn compare_framework_versions(
     call.needs(Scope::FrameworksRead)?;
     let mut versions = Vec::with_capacity(2);
     let query = query.read()?;
+    let as_of = query.as_of.as_deref().map(as_of).transpose()?;
     for (parameter, text) in [("from", &query.from), ("to", &query.to)] {
         let version = read::<u32>(parameter, text.as_deref())?;
         let version =
             version.ok_or_else(|| Problem::new(Type::InvalidQuery).detail(format!("{parameter}: is missing")))?;
         let reference = reference_in_path(&(framework.to_string(), version.to_string()))?;
-        let found = call.state.app.framework_version_seen(&call.caller, &reference, None).await?;
+        let found = call.state.app.framework_version_seen(&call.caller, &reference, as_of).await?;
         versions.push(found.ok_or_else(|| Problem::new(Type::NotFound).detail("there is no such framework version"))?);
     }
     let [(_, earlier), (complete, later)] = versions.as_slice() else { return Err(Problem::new(Type::Internal)) };
