@@ -1,11 +1,11 @@
 //! `cairn client`: the registry of clients. Works on the database, so it needs no token and serves whoever operates.
 
 use crate::app::auth::registry::{ClientDesk, Registration, RegistryError};
-use crate::app::auth::{ClientRegistry, FetchRules, generate_client_key};
+use crate::app::auth::{ClientRegistry, generate_client_key};
 use crate::app::words::{Client, ClientKeys, OrganisationCode};
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
-use crate::cli::service::{Sources, open_app};
+use crate::cli::service::{Sources, fetch_rules, open_app};
 use crate::cli::token::scopes_of;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -160,8 +160,7 @@ pub async fn run(common: &CommonArguments, arguments: &ClientArguments) -> Resul
     let settings = common.settings()?;
     let (app, _writer) = open_app(&settings, &Sources::default()).await?;
     let registry: Arc<dyn ClientRegistry> = Arc::new(Arc::clone(app.store()));
-    let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
-    let rules = FetchRules { loopback, ..FetchRules::default() };
+    let rules = fetch_rules(&settings);
     let issuers: Vec<String> = settings.issuers.iter().map(|issuer| issuer.issuer.clone()).collect();
     let desk = ClientDesk { registry: registry.as_ref(), rules: &rules, issuers: &issuers };
     match &arguments.action {

@@ -154,15 +154,33 @@ fn per_worker(connections: usize, workers: usize) -> usize {
     connections.div_ceil(workers).max(1)
 }
 
+/// Where key sets may be fetched from.
+pub(super) fn fetch_rules(settings: &Settings) -> FetchRules {
+    let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
+    FetchRules { loopback, private_hosts: settings.private_hosts.clone() }
+}
+
+fn external_issuer(issuer: &crate::config::ExternalIssuer) -> ExternalIssuer {
+    ExternalIssuer {
+        issuer: issuer.issuer.clone(),
+        jwks_url: issuer.jwks_url.clone(),
+        audience: issuer.audience.clone(),
+        algorithms: issuer.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect(),
+        client_claim: if issuer.client_claim == "azp" { ClientClaim::Azp } else { ClientClaim::ClientId },
+        requires_at_jwt: issuer.requires_at_jwt,
+    }
+}
+
 fn state(
     settings: &Settings,
     app: &App,
     public_url: &str,
     metrics: Option<PrometheusHandle>,
 ) -> Result<ApiState, Failure> {
-    let loopback = settings.listen.iter().all(|address| address.ip().is_loopback());
+    let rules = fetch_rules(settings);
+    let loopback = rules.loopback;
     let registry: Arc<dyn ClientRegistry> = Arc::new(Arc::clone(app.store()));
-    let fetch = HttpFetch::new(FetchRules { loopback, ..FetchRules::default() })
+    let fetch = HttpFetch::new(rules)
         .map_err(|error| Failure::unavailable("the client for key sets cannot be made".to_owned()).because(error))?;
     let jwks = Arc::new(JwksSource::new(Arc::new(fetch)));
     let key = SigningKey::open_or_create(&settings.token_key_file, &app.fresh_key())
@@ -175,18 +193,7 @@ fn state(
         .map_err(|error| {
             Failure::configuration("the development issuer's key cannot be used".to_owned()).because(error)
         })?;
-    let external = settings
-        .issuers
-        .iter()
-        .map(|issuer| ExternalIssuer {
-            issuer: issuer.issuer.clone(),
-            jwks_url: issuer.jwks_url.clone(),
-            audience: issuer.audience.clone(),
-            algorithms: issuer.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect(),
-            client_claim: if issuer.client_claim == "azp" { ClientClaim::Azp } else { ClientClaim::ClientId },
-            requires_at_jwt: false,
-        })
-        .collect();
+    let external = settings.issuers.iter().map(external_issuer).collect();
     let verifier = TokenVerifier::new(
         VerifierSettings {
             issuer: public_url.to_owned(),
@@ -220,4 +227,30 @@ fn state(
         metrics,
         openapi: api::document_text().into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources as ConfigSources;
+
+    #[test]
+    fn what_is_set_about_issuers_and_their_keys_is_obeyed() {
+        let issuer = r#"[{"issuer":"https://a.example","jwks_url":"https://a.example/k","audience":"cairn",
+            "algorithms":["ES384"],"client_claim":"azp","requires_at_jwt":true}]"#;
+        let variables = [
+            ("CAIRN_ISSUERS", issuer),
+            ("CAIRN_PRIVATE_HOSTS", "10.0.0.7"),
+            ("CAIRN_LISTEN", "0.0.0.0:8080"),
+            ("CAIRN_PUBLIC_URL", "https://cairn.example"),
+            ("CAIRN_DEVELOPMENT_ISSUER", "false"),
+        ];
+        let environment = variables.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let settings = Settings::load(&ConfigSources { environment, ..ConfigSources::default() }).unwrap();
+        let external = external_issuer(&settings.issuers[0]);
+        assert!(external.requires_at_jwt && external.client_claim == ClientClaim::Azp);
+        let rules = fetch_rules(&settings);
+        assert!(rules.check("https://10.0.0.7/keys").is_ok());
+        assert!(rules.check("https://10.0.0.8/keys").is_err());
+    }
 }

@@ -6,6 +6,7 @@ use super::{
     ConfigError, DatabaseUrl, ExternalIssuer, LogFormat, MasterKeySource, MasterKeyText, Settings, Sources, issuer,
 };
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub(super) struct Written {
     development_issuer: bool,
     #[serde(default)]
     issuers: Vec<ExternalIssuer>,
+    private_hosts: Option<String>,
     log_format: Option<LogFormat>,
     log_filter: String,
     metrics: bool,
@@ -61,6 +63,7 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
     let public_url = written.public_url.map(|url| public_url(&layers, &url)).transpose()?;
     check_reach(&listen, public_url.as_deref(), written.development_issuer)?;
     issuer::check(&written.issuers).map_err(|limit| layers.wrong("issuers", "a list", &limit))?;
+    let private_hosts = written.private_hosts.map(|text| private_hosts(&layers, &text)).transpose()?;
     let service_role = written.service_role.map(|role| role_name(&layers, role)).transpose()?;
     let metrics_listen = written.metrics_listen.map(|text| metrics_address(&layers, &text)).transpose()?;
     if metrics_listen.is_some() && !written.metrics {
@@ -93,6 +96,7 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
         access_token_life: Duration::from_secs(written.access_token_life_s),
         development_issuer: written.development_issuer,
         issuers: written.issuers,
+        private_hosts: private_hosts.unwrap_or_default(),
         log_format: written.log_format.unwrap_or(by_place),
         log_filter: written.log_filter,
         metrics: written.metrics,
@@ -183,6 +187,14 @@ fn addresses(layers: &Layers, text: &str) -> Result<Vec<SocketAddr>, ConfigError
 
 fn metrics_address(layers: &Layers, text: &str) -> Result<SocketAddr, ConfigError> {
     address(text).ok_or_else(|| layers.wrong("metrics_listen", "something else", "one address IP:PORT"))
+}
+
+fn private_hosts(layers: &Layers, text: &str) -> Result<BTreeSet<String>, ConfigError> {
+    issuer::hosts(text).ok_or_else(|| {
+        let limit =
+            format!("1 to {} names or addresses of hosts, without ports, separated by commas", issuer::MAXIMUM_HOSTS);
+        layers.wrong("private_hosts", "something else", &limit)
+    })
 }
 
 /// A base that paths are appended to and that tokens repeat letter by letter: nothing may follow the path.

@@ -2,10 +2,13 @@
 //! the token itself. Knows no keys; they are fetched elsewhere.
 
 use serde::Deserialize;
-use url::Url;
+use std::collections::BTreeSet;
+use url::{Host, Url};
 
 /// Each is asked for keys over the network, so they stay countable.
 pub const MAXIMUM_ISSUERS: usize = 16;
+/// Each is an exception from a protection, so they stay countable, too.
+pub(super) const MAXIMUM_HOSTS: usize = 16;
 
 /// An issuer of access tokens outside this service (RFC 9068).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,6 +25,9 @@ pub struct ExternalIssuer {
     /// The claim that names the client; `client_id` unless told (RFC 9068).
     #[serde(default = "client_id")]
     pub client_claim: String,
+    /// Whether its access tokens have the type `at+jwt` (RFC 9068), so that others of its tokens are refused.
+    #[serde(default)]
+    pub requires_at_jwt: bool,
 }
 
 fn client_id() -> String {
@@ -66,6 +72,19 @@ pub(super) fn check(issuers: &[ExternalIssuer]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Hosts separated by commas, as a URL would have them: in lower case, an IPv6 address in brackets. `None` where one of
+/// them is no host.
+pub(super) fn hosts(text: &str) -> Option<BTreeSet<String>> {
+    let host = |part: &str| {
+        let name = part.trim().trim_end_matches('.');
+        // What the standard of URLs lets pass and no host is called: `*.example`, `a&b`.
+        let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-.[]:".contains(c));
+        Host::parse(name).ok().filter(|_| is_plain).map(|host| host.to_string())
+    };
+    let hosts: Option<BTreeSet<String>> = text.split(',').map(host).collect();
+    hosts.filter(|hosts| hosts.len() <= MAXIMUM_HOSTS)
 }
 
 /// https anywhere, http on this machine only: keys that travel in the clear could be swapped.

@@ -26,7 +26,7 @@ pub use layers::{Flags, Sources};
 pub use redacted::RedactedSetting;
 pub use setting::{DefaultValue, Kind, MAXIMUM_TEXT_BYTES, SETTINGS, Setting};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +84,8 @@ pub struct Settings {
     pub development_issuer: bool,
     /// Whose tokens are trusted besides (`issuers`).
     pub issuers: Vec<ExternalIssuer>,
+    /// Hosts that key sets may be fetched from although their addresses are not public (`private_hosts`).
+    pub private_hosts: BTreeSet<String>,
     /// Lines of text or of JSON (`log_format`).
     pub log_format: LogFormat,
     /// Which log lines are written (`log_filter`).

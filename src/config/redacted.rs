@@ -60,6 +60,10 @@ impl Settings {
                 let names: Vec<&str> = self.issuers.iter().map(|issuer| issuer.issuer.as_str()).collect();
                 or_none(Some(names.join(",")).filter(|names| !names.is_empty()))
             }
+            "private_hosts" => {
+                let names: Vec<&str> = self.private_hosts.iter().map(String::as_str).collect();
+                or_none(Some(names.join(",")).filter(|names| !names.is_empty()))
+            }
             _ => self.shown_of_operation(setting),
         }
     }

@@ -98,6 +98,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("access_token_life_s", whole(30, 300), Given("300"), "life of a token of the embedded issuer"),
     setting("development_issuer", Kind::Switch, Given("true"), "serve the embedded issuer; only on loopback"),
     setting("issuers", Kind::Issuers, Derived("none"), "whose tokens are trusted besides"),
+    setting("private_hosts", Kind::Text, Derived("none"), "hosts of key sets on the operator's own network"),
     // Operation
     setting("log_format", Kind::OneOf(&["text", "json"]), Derived("text on a terminal, json elsewhere"), "log lines"),
     setting("log_filter", Kind::Text, Given("info"), "which log lines are written, as `level` or `target=level,…`"),

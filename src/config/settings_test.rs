@@ -267,6 +267,24 @@ fn issuers_are_read_from_file_and_environment() {
     let issuers = in_file.load().unwrap().issuers;
     assert_eq!(issuers, in_environment.load().unwrap().issuers);
     assert_eq!((issuers[0].client_claim.as_str(), issuers[0].algorithms[0]), ("client_id", SignatureAlgorithm::ES384));
+    assert!(!issuers[0].requires_at_jwt, "not every issuer says what its tokens are");
+    let strict = issuer(0).replace('}', ",\"requires_at_jwt\":true}");
+    let strict = Given::nothing().variable("CAIRN_ISSUERS", &format!("[{strict}]")).load().unwrap().issuers;
+    assert!(strict[0].requires_at_jwt);
+}
+
+#[test]
+fn private_hosts_are_named_one_by_one() {
+    let given = |text: &str| Given::nothing().variable("CAIRN_PRIVATE_HOSTS", text);
+    assert!(Given::nothing().load().unwrap().private_hosts.is_empty());
+    let settings = given("Login.Internal.example., 10.0.0.7,[FD00::1]").load().unwrap();
+    assert_eq!(value(&settings, "private_hosts"), "10.0.0.7,[fd00::1],login.internal.example");
+    let many = |count| (0..count).map(|at| format!("h{at}")).collect::<Vec<_>>().join(",");
+    assert_eq!(given(&many(16)).load().unwrap().private_hosts.len(), 16);
+    for text in [&many(17), "a,,b", "https://a.example", "a.example:443", "*.example", "a b", "a/b", "fd00::1", "u@a"] {
+        let refused = given(text).refused();
+        assert!(refused.contains("`private_hosts` is something else"), "{text}: {refused}");
+    }
 }
 
 #[test]
@@ -321,7 +339,7 @@ fn the_example_names_every_setting_and_shows_the_defaults() {
     let settings = given.load().unwrap();
     let defaults = Given::nothing().load().unwrap();
     // These have no default that could be written down; the example shows how they look.
-    let illustrated = ["service_role", "issuers", "metrics_listen", "otlp_endpoint"];
+    let illustrated = ["service_role", "issuers", "private_hosts", "metrics_listen", "otlp_endpoint"];
     for (line, default) in settings.redacted().into_iter().zip(defaults.redacted()) {
         assert_eq!(
             line.origin,
