@@ -22,7 +22,7 @@ pub struct ExternalIssuer {
     pub audience: String,
     /// The algorithms that its keys may be used with; the token does not choose.
     pub algorithms: Vec<SignatureAlgorithm>,
-    /// The claim that names the client; `client_id` unless told (RFC 9068).
+    /// The claim that names the client: `client_id` unless told (RFC 9068), or `azp`.
     #[serde(default = "client_id")]
     pub client_claim: String,
     /// Whether its access tokens have the type `at+jwt` (RFC 9068), so that others of its tokens are refused.
@@ -54,12 +54,13 @@ pub enum SignatureAlgorithm {
 pub(super) fn check(issuers: &[ExternalIssuer]) -> Result<(), String> {
     for (position, issuer) in issuers.iter().enumerate() {
         let place = format!("issuers with sound fields, unlike number {}", position + 1);
-        for (name, text) in
-            [("issuer", &issuer.issuer), ("audience", &issuer.audience), ("client_claim", &issuer.client_claim)]
-        {
+        for (name, text) in [("issuer", &issuer.issuer), ("audience", &issuer.audience)] {
             if text.trim().is_empty() {
                 return Err(format!("{place}: `{name}` is empty"));
             }
+        }
+        if !["client_id", "azp"].contains(&issuer.client_claim.as_str()) {
+            return Err(format!("{place}: `client_claim` must be client_id or azp"));
         }
         if !is_safe_url(&issuer.jwks_url) {
             return Err(format!("{place}: `jwks_url` must be an https URL (http on loopback only)"));

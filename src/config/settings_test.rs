@@ -301,6 +301,7 @@ fn issuers_are_refused_one_by_one() {
         ("ES384", "HS256", "HS256"),
         ("ES384", "none", "none"),
         ("\"audience\"", "\"audiense\"", "audiense"),
+        ("\"audience\"", "\"client_claim\":\"sub\",\"audience\"", "`client_claim` must be client_id or azp"),
         ("\"audience\":\"cairn\",", "", "audience"),
     ] {
         let text = one.replace(from, to);
