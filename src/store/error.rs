@@ -65,7 +65,7 @@ impl StoreError {
     pub(super) fn during_commit(source: sqlx::Error) -> Self {
         match Self::during("commit")(source) {
             Self::Unavailable { operation, source, .. } => {
-                let outcome_unknown = source.as_database_error().is_none();
+                let outcome_unknown = !is_undone(&source);
                 Self::Unavailable { operation, outcome_unknown, source }
             }
             other => other,
@@ -76,6 +76,77 @@ impl StoreError {
         Self::NotReady {
             problem: "the rows that were rebuilt are not complete: another rebuild began meanwhile".to_owned(),
             remedy: "let the other finish, or rebuild again; the rows in use are as they were".to_owned(),
+        }
+    }
+}
+
+/// Whether a commit that failed so has certainly not happened. A connection that broke says nothing about it, nor does a
+/// server that says it is going away (57P01, 57P02): it may say so after the commit, before its answer. Whatever is not
+/// known to come before counts as unknown, too: a repeat with the same key does no harm, a false "not done" may.
+fn is_undone(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else { return false };
+    match code.parse::<u32>() {
+        // SQLite writes numbers, of which the low byte tells the kind: BUSY, LOCKED, READONLY, FULL, CONSTRAINT. Not
+        // IOERR, after which the commit may stand in the file.
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 8 | 13 | 19),
+        // SQLSTATE: a constraint, a transaction in the wrong state, one that was rolled back; 40003 is "unknown" itself.
+        _ => (code.starts_with("23") || code.starts_with("25") || code.starts_with("40")) && code != "40003",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::error::{DatabaseError, ErrorKind};
+    use std::borrow::Cow;
+
+    /// A database's error of which only the code is known.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the database said {0}")]
+    struct Said(&'static str);
+
+    impl DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(Cow::Borrowed(self.0))
+        }
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+    }
+
+    fn is_unknown(source: sqlx::Error) -> bool {
+        match StoreError::during_commit(source) {
+            StoreError::Unavailable { outcome_unknown, .. } => outcome_unknown,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_commit_is_not_done_only_where_the_database_must_have_said_so_before() {
+        for code in ["23505", "25P03", "25006", "40001", "40P01", "5", "6", "8", "19", "2067"] {
+            assert!(!is_unknown(sqlx::Error::Database(Box::new(Said(code)))), "{code}");
+        }
+        // Going away, crashed, a broken connection, cancelled, internal; SQLite's IOERR and IOERR_FSYNC, INTERRUPT.
+        for code in ["57P01", "57P02", "57P03", "08006", "08007", "40003", "57014", "XX000", "10", "1034", "9"] {
+            assert!(is_unknown(sqlx::Error::Database(Box::new(Said(code)))), "{code}");
+        }
+        assert!(is_unknown(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())));
+        assert!(is_unknown(sqlx::Error::WorkerCrashed));
+        for code in ["13", "53100"] {
+            let full = StoreError::during_commit(sqlx::Error::Database(Box::new(Said(code))));
+            assert!(matches!(full, StoreError::Full { .. }), "{code}");
         }
     }
 }
