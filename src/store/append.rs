@@ -118,7 +118,7 @@ pub enum Rejection {
         /// Who has it.
         holder: StreamId,
     },
-    /// The fold refused the event.
+    /// The fold refused the event, or its leaf cannot be written.
     CannotFollow {
         /// Why.
         detail: String,

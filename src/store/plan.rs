@@ -102,7 +102,7 @@ pub fn wanted(groups: &[Group]) -> Wanted {
 /// Decides what to write.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] only where a leaf cannot be written: what cannot be proved is not stored.
+/// [`StoreError::Corrupt`] only where the tree can take no more leaves.
 pub fn plan<'a>(groups: &'a [Group], head: &Head, known: Known, now: Timestamp) -> Result<Plan<'a>, StoreError> {
     let frontier = head.frontier.clone().unwrap_or_default();
     // Strictly after the last batch, so that an instant that has passed never gains events.
@@ -222,7 +222,32 @@ impl<'a> Planner<'a> {
         let current = trial.rows.get(&item.stream).or_else(|| self.current_row(item.stream));
         let holder = |key: &HeldKey| trial.holders.get(key).or_else(|| self.known.holders.get(key)).copied();
         Self::check(item, current, |stream| trial.rows.contains_key(stream), holder)?;
-        self.fold(item, current.cloned(), position).map(Some)
+        let row = self.fold(item, current.cloned(), position)?;
+        // Only whether it can be written: the counter that it will get depends on what else is appended.
+        self.leaf(item, position, row.version, self.next_counter(item))?;
+        Ok(Some(row))
+    }
+
+    fn next_counter(&self, item: &NewAppend) -> u64 {
+        self.known.counters.get(&item.organisation).copied().unwrap_or(0)
+    }
+
+    /// What cannot be proved is not stored: an event whose leaf cannot be written is rejected, and it alone.
+    fn leaf(&self, item: &NewAppend, position: u64, version: u64, counter: u64) -> Result<Vec<u8>, Rejection> {
+        let leaf = Leaf {
+            position,
+            event: item.event.id,
+            recorded_at_micros: self.recorded_at.micros(),
+            organisation: item.organisation.clone(),
+            organisation_counter: counter,
+            stream: item.stream,
+            version,
+            event_type: item.event.facts.name().into(),
+            schema: item.event.facts.schema(),
+            parts: item.event.parts.iter().map(|part| (part.name.clone(), part.commitment)).collect(),
+        };
+        leaf.encode()
+            .map_err(|error| Rejection::CannotFollow { detail: format!("its leaf cannot be written: {error}") })
     }
 
     fn item(&mut self, item: &'a NewAppend) -> Result<Result<Appended, Rejection>, StoreError> {
@@ -232,32 +257,17 @@ impl<'a> Planner<'a> {
         let current = self.current_row(item.stream);
         let made = |stream: &StreamId| self.state.row_of.get(stream).is_some_and(|at| *at >= self.group_start);
         let holder = |key: &HeldKey| self.known.holders.get(key).copied();
-        let row = match Self::check(item, current, made, holder)
-            .and_then(|()| self.fold(item, current.cloned(), self.size))
-        {
-            Ok(row) => row,
+        let position = self.size;
+        let organisation_counter = self.next_counter(item);
+        let planned = Self::check(item, current, made, holder)
+            .and_then(|()| self.fold(item, current.cloned(), position))
+            .and_then(|row| Ok((self.leaf(item, position, row.version, organisation_counter)?, row)));
+        let (leaf, row) = match planned {
+            Ok(planned) => planned,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        let (position, version) = (self.size, row.version);
-        let counter = self.known.counters.entry(item.organisation.clone()).or_insert(0);
-        let organisation_counter = *counter;
-        let leaf = Leaf {
-            position,
-            event: item.event.id,
-            recorded_at_micros: self.recorded_at.micros(),
-            organisation: item.organisation.clone(),
-            organisation_counter,
-            stream: item.stream,
-            version,
-            event_type: item.event.facts.name().into(),
-            schema: item.event.facts.schema(),
-            parts: item.event.parts.iter().map(|part| (part.name.clone(), part.commitment)).collect(),
-        };
-        let leaf = leaf.encode().map_err(|error| StoreError::Corrupt {
-            position,
-            detail: format!("its leaf cannot be written: {error}"),
-        })?;
-        *counter += 1;
+        let version = row.version;
+        self.known.counters.insert(item.organisation.clone(), organisation_counter + 1);
         let leaf_hash = leaf_hash(&leaf);
         let completed = self
             .frontier

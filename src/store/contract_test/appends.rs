@@ -2,8 +2,9 @@
 
 use super::ground_test::Ground;
 use super::making::{Making, amended, append, appended, at, each, group, key, organisation, prioritised};
+use crate::ledger::PartName;
 use crate::store::writer::Writer;
-use crate::store::{Expected, Group, NewAppend, Rejection};
+use crate::store::{Expected, Group, NewAppend, NewPart, Rejection};
 use std::sync::Arc;
 
 on_both_stores! {
@@ -16,6 +17,7 @@ on_both_stores! {
     what_is_needed_must_be_made_in_the_group
     an_atomic_group_is_appended_whole_or_not_at_all
     a_refused_fold_rejects_its_item_alone
+    a_leaf_that_cannot_be_written_rejects_its_item_alone
 }
 
 pub(super) async fn versions_are_as_expected_or_the_item_is_rejected(ground: &Ground) {
@@ -177,4 +179,25 @@ pub(super) async fn a_refused_fold_rejects_its_item_alone(ground: &Ground) {
     assert!(matches!(answers[1], Err(Rejection::CannotFollow { .. })), "{:?}", answers[1]);
     assert!(answers[0].is_ok() && answers[2].is_ok());
     assert_eq!(store.head().await.unwrap().size, 2);
+}
+
+pub(super) async fn a_leaf_that_cannot_be_written_rejects_its_item_alone(ground: &Ground) {
+    let (making, store) = (Making::new(31), ground.open().await);
+    // Seventeen parts are more than a leaf can hold.
+    let mut unwritable = making.person("R1A");
+    let part = unwritable.event.parts[0].clone();
+    let name = |number: usize| format!("zz-{number:02}").parse::<PartName>().unwrap();
+    unwritable.event.parts.extend((0..15).map(|number| NewPart { name: name(number), ..part.clone() }));
+    let items = [making.person("R1A"), unwritable.clone(), making.person("R1A")];
+    let answers = append(store.as_ref(), &each(items), at(0)).await;
+    let positions: Vec<_> =
+        answers.iter().map(|answer| answer.as_ref().ok().map(|appended| appended.position)).collect();
+    assert_eq!(positions, [Some(0), None, Some(1)]);
+    assert!(matches!(&answers[1], Err(Rejection::CannotFollow { detail }) if detail.contains("leaf")), "{answers:?}");
+    let answers = append(store.as_ref(), &group(true, [making.person("R1A"), unwritable]), at(1)).await;
+    assert_eq!(answers[0], Err(Rejection::GroupRejected));
+    assert!(matches!(answers[1], Err(Rejection::CannotFollow { .. })), "{answers:?}");
+    assert_eq!(store.head().await.unwrap().size, 2);
+    let counters = "SELECT COUNT(DISTINCT organisation_counter) FROM event WHERE organisation_counter < 2";
+    assert_eq!(ground.number(counters).await, 2, "a rejected one takes no number");
 }

@@ -29,6 +29,22 @@ async fn end_connections(ground: &Ground) {
     }
 }
 
+/// What makes the database refuse every idempotency key, and what ends that. Keys come after events, parts and rows: most
+/// of a batch is written when it is refused.
+pub(super) const fn refusal_of_keys(ground: &Ground) -> (&'static str, &'static str) {
+    if ground.is_postgres() {
+        (
+            "ALTER TABLE idempotency ADD CONSTRAINT refused CHECK (false) NOT VALID",
+            "ALTER TABLE idempotency DROP CONSTRAINT refused",
+        )
+    } else {
+        (
+            "CREATE TRIGGER refused BEFORE INSERT ON idempotency BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+            "DROP TRIGGER refused",
+        )
+    }
+}
+
 /// A batch that changes what is there, makes what is new, and remembers a key.
 fn batch(making: &Making, number: u8, there: &NewAppend) -> Vec<NewAppend> {
     let person = NewAppend { key: Some(key(number, 1)), ..making.person_known_as("R1A", &number.to_string()) };
@@ -91,18 +107,7 @@ pub(super) async fn a_batch_that_the_database_refuses_halfway_leaves_nothing(gro
     let there = making.person("R1A");
     appended(store.as_ref(), [there.clone()], at(0)).await;
     let before = audit(store.as_ref()).await;
-    // Keys come after events, parts and rows: most of the batch is written when this refuses it.
-    let (refuse, allow) = if ground.is_postgres() {
-        (
-            "ALTER TABLE idempotency ADD CONSTRAINT refused CHECK (false) NOT VALID",
-            "ALTER TABLE idempotency DROP CONSTRAINT refused",
-        )
-    } else {
-        (
-            "CREATE TRIGGER refused BEFORE INSERT ON idempotency BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
-            "DROP TRIGGER refused",
-        )
-    };
+    let (refuse, allow) = refusal_of_keys(ground);
     ground.run(refuse).await.unwrap();
     let items = batch(&making, 1, &there);
     let error = store.append(&each(items.clone()), at(1)).await.unwrap_err();

@@ -1,8 +1,9 @@
 //! The writer: what may wait, what goes together, and that everybody is answered.
 
 use super::ground_test::Ground;
-use super::making::{Making, amended, at};
+use super::making::{Making, amended, at, key};
 use super::nothing::NothingStore;
+use super::outage::refusal_of_keys;
 use crate::ledger::{PartName, Salt, commit};
 use crate::store::writer::{BATCH_MAX_BYTES, QUEUE_MAX_GROUPS, Writer};
 use crate::store::{Group, NewAppend, NewPart, StoreError};
@@ -181,15 +182,14 @@ pub(super) async fn everybody_is_answered_after_the_last_handle_is_gone(ground: 
 pub(super) async fn a_failed_batch_fails_all_who_waited_for_it_and_no_others(ground: &Ground) {
     let (making, store) = (Making::new(156), ground.open().await);
     let (writer, task) = Writer::start(Arc::clone(&store), 512, || at(0));
-    // Seventeen parts are more than a leaf can hold: the store cannot prove it, so it keeps nothing of the batch.
-    let mut item: NewAppend = making.person("R1A");
-    let part = item.event.parts[0].clone();
-    let name = |number: usize| format!("zz-{number:02}").parse::<PartName>().unwrap();
-    item.event.parts.extend((0..15).map(|number| NewPart { name: name(number), ..part.clone() }));
-    let fails = Group { atomic: false, items: vec![making.person("R1A"), item] };
+    let (refuse, allow) = refusal_of_keys(ground);
+    ground.run(refuse).await.unwrap();
+    let keyed = NewAppend { key: Some(key(1, 1)), ..making.person("R1A") };
+    let fails = Group { atomic: false, items: vec![making.person("R1A"), keyed] };
     let error = writer.append(fails).await.unwrap_err();
-    assert!(matches!(*error, StoreError::Corrupt { .. }), "{error}");
+    assert!(matches!(*error, StoreError::Unavailable { outcome_unknown: false, .. }), "{error}");
     assert_eq!(store.head().await.unwrap().size, 0, "nothing of it is in the log");
+    ground.run(allow).await.unwrap();
     let person = making.person("R1A");
     let next = making.after(&person, amended());
     let answers = writer.append(Group { atomic: false, items: vec![person, next] }).await.unwrap();
