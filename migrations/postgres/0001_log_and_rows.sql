@@ -109,17 +109,26 @@ END $$;
 CREATE FUNCTION refuse_other_changes_of_a_part() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.part_id <> OLD.part_id OR NEW.position <> OLD.position OR NEW.name <> OLD.name OR NEW.class <> OLD.class
-        OR NEW.subject IS DISTINCT FROM OLD.subject OR OLD.key_id IS NULL THEN
+        OR NEW.subject IS DISTINCT FROM OLD.subject OR NEW.salt IS DISTINCT FROM OLD.salt
+        OR OLD.key_id IS NULL OR NEW.key_id IS NULL THEN
         RAISE EXCEPTION 'a part is never changed; only a sealed one may be sealed again under another key'
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION refuse_a_smaller_head() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_a_head_that_is_none() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.size < OLD.size OR NEW.recorded_at < OLD.recorded_at THEN
         RAISE EXCEPTION 'the log never shrinks and its time never goes back' USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.size = OLD.size AND (NEW.recorded_at <> OLD.recorded_at OR NEW.frontier <> OLD.frontier) THEN
+        RAISE EXCEPTION 'the head changes with the log alone' USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- Events are written before the head is moved behind them.
+    IF NEW.size > OLD.size AND (NOT EXISTS (SELECT 1 FROM event WHERE position = NEW.size - 1)
+        OR EXISTS (SELECT 1 FROM event WHERE position = NEW.size)) THEN
+        RAISE EXCEPTION 'the head is behind the last event and nowhere else' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
 END $$;
@@ -143,5 +152,5 @@ CREATE TRIGGER event_has_no_gaps AFTER INSERT ON event REFERENCING NEW TABLE AS 
 CREATE TRIGGER log_subtree_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log_subtree FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER part_is_never_changed BEFORE UPDATE ON part FOR EACH ROW EXECUTE FUNCTION refuse_other_changes_of_a_part();
 CREATE TRIGGER part_is_never_emptied BEFORE TRUNCATE ON part FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER log_head_never_shrinks BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION refuse_a_smaller_head();
+CREATE TRIGGER log_head_never_shrinks BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION refuse_a_head_that_is_none();
 CREATE TRIGGER log_head_is_never_removed BEFORE DELETE OR TRUNCATE ON log_head FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

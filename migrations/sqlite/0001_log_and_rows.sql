@@ -108,7 +108,7 @@ WHEN NEW.position <> (SELECT COALESCE(MAX(position) + 1, 0) FROM event)
 BEGIN SELECT RAISE(ABORT, 'the log has no gaps: the position does not follow'); END;
 CREATE TRIGGER part_is_never_changed BEFORE UPDATE ON part
 WHEN NEW.part_id <> OLD.part_id OR NEW.position <> OLD.position OR NEW.name <> OLD.name OR NEW.class <> OLD.class
-    OR NEW.subject IS NOT OLD.subject OR OLD.key_id IS NULL
+    OR NEW.subject IS NOT OLD.subject OR NEW.salt IS NOT OLD.salt OR OLD.key_id IS NULL OR NEW.key_id IS NULL
 BEGIN SELECT RAISE(ABORT, 'a part is never changed; only a sealed one may be sealed again under another key'); END;
 CREATE TRIGGER log_subtree_is_append_only_update BEFORE UPDATE ON log_subtree
 BEGIN SELECT RAISE(ABORT, 'the tree is append-only'); END;
@@ -117,6 +117,14 @@ BEGIN SELECT RAISE(ABORT, 'the tree is append-only'); END;
 CREATE TRIGGER log_head_never_shrinks BEFORE UPDATE ON log_head
 WHEN NEW.size < OLD.size OR NEW.recorded_at < OLD.recorded_at
 BEGIN SELECT RAISE(ABORT, 'the log never shrinks and its time never goes back'); END;
+CREATE TRIGGER log_head_changes_with_the_log BEFORE UPDATE ON log_head
+WHEN NEW.size = OLD.size AND (NEW.recorded_at <> OLD.recorded_at OR NEW.frontier <> OLD.frontier)
+BEGIN SELECT RAISE(ABORT, 'the head changes with the log alone'); END;
+-- Events are written before the head is moved behind them.
+CREATE TRIGGER log_head_is_behind_the_last_event BEFORE UPDATE ON log_head
+WHEN NEW.size > OLD.size AND (NOT EXISTS (SELECT 1 FROM event WHERE position = NEW.size - 1)
+    OR EXISTS (SELECT 1 FROM event WHERE position = NEW.size))
+BEGIN SELECT RAISE(ABORT, 'the head is behind the last event and nowhere else'); END;
 CREATE TRIGGER log_head_is_never_removed BEFORE DELETE ON log_head
 BEGIN SELECT RAISE(ABORT, 'the head of the log is never removed'); END;
 -- INSERT OR REPLACE removes the row that is in its way without firing a delete trigger.

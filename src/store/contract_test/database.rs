@@ -26,6 +26,18 @@ pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
         "UPDATE part SET class = 'words' WHERE part_id = 16",
         "UPDATE part SET position = 9 WHERE part_id = 16",
         "UPDATE part SET name = 'other' WHERE part_id = 17",
+        "UPDATE part SET part_id = 99999 WHERE part_id = 17",
+        "UPDATE part SET class = 'words' WHERE part_id = 17",
+        "UPDATE part SET subject = NULL WHERE part_id = 17",
+        "UPDATE part SET key_id = NULL WHERE part_id = 17",
+        "UPDATE part SET salt = bytes WHERE part_id = 17",
+        "UPDATE part SET salt = NULL WHERE part_id = 16",
+        "UPDATE part SET key_id = subject, bytes = salt WHERE part_id = 16",
+        "UPDATE part SET key_id = (SELECT event_id FROM event WHERE position = 1) WHERE part_id = 16",
+        "UPDATE log_head SET size = 261",
+        "UPDATE log_head SET size = 1000000, recorded_at = recorded_at + 1",
+        "UPDATE log_head SET recorded_at = recorded_at + 1",
+        "UPDATE log_head SET frontier = (SELECT leaf_hash FROM event WHERE position = 0)",
         "INSERT INTO event SELECT position + 7, event_id, stream, version + 1, organisation, organisation_counter, recorded_at, name, \
          schema_version, leaf, leaf_hash FROM event WHERE position = 259",
     ];
@@ -50,8 +62,8 @@ pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
     for sql in refused {
         assert!(ground.run(sql).await.is_err(), "accepted: {sql}");
     }
-    let sealed = "UPDATE part SET bytes = bytes WHERE key_id IS NOT NULL AND position = 1";
-    assert_eq!(ground.run(sealed).await.unwrap(), 1, "a sealed part may be sealed again");
+    let sealed = "UPDATE part SET bytes = leaf, key_id = event_id FROM event WHERE part_id = 17 AND event.position = 1";
+    assert_eq!(ground.run(sealed).await.unwrap(), 1, "a sealed part may be sealed again under another key");
     store.check().await.unwrap();
     assert_eq!(store.head().await.unwrap().size, 260);
 }

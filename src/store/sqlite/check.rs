@@ -4,11 +4,13 @@ use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 12] = [
+const TRIGGERS: [&str; 14] = [
     "event_has_no_gaps",
     "event_is_append_only_delete",
     "event_is_append_only_update",
     "event_is_never_replaced",
+    "log_head_changes_with_the_log",
+    "log_head_is_behind_the_last_event",
     "log_head_is_never_removed",
     "log_head_is_never_replaced",
     "log_head_never_shrinks",
