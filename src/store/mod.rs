@@ -113,6 +113,8 @@ pub trait Store: Send + Sync + 'static {
     /// How many row versions the current generation has, and how many of them are still true.
     async fn row_counts(&self) -> Result<(u64, u64), StoreError>;
 
+    /// Adds a client to the registry; `false`, and nothing changed, where its id is taken.
+    async fn add_client(&self, client: &Client) -> Result<bool, StoreError>;
     /// Adds or replaces a client of the registry.
     async fn put_client(&self, client: &Client) -> Result<(), StoreError>;
     /// One client.

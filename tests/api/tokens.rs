@@ -1,7 +1,7 @@
 //! From a registered key to an answered call: client credentials as a partner meets them, and their end.
 
 use crate::support::{Answer, Backend, Client, NOW, TestService, backends};
-use cairn::app::auth::registry::{ClientDesk, Registration};
+use cairn::app::auth::registry::{ClientDesk, Registration, RegistryError};
 use cairn::app::auth::{ClientKey, ClientRegistry, FetchRules, generate_client_key};
 use cairn::app::words::{ClientKeys, Scope, Timestamp};
 use cairn::app::{Clock, SystemClock};
@@ -196,6 +196,27 @@ async fn a_revoked_client_is_out_within_two_seconds() {
         assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"), "{:?}", answer.headers);
         let again = assertion("one", &key(1), TOKEN_URL, door.at(3_200));
         refused(door.ask(&again, None).await, 401, "invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn of_two_clients_that_are_added_at_once_under_one_id_one_is_refused() {
+    for backend in backends() {
+        let door = Door::open(backend).await;
+        let (registry, rules) = (door.registry(), FetchRules::default());
+        let desk = ClientDesk { registry: registry.as_ref(), rules: &rules, issuers: &[] };
+        let adding = |number: u8| Registration {
+            id: "one".to_owned(),
+            name: format!("Partner {number}"),
+            organisation: "RX1".parse().unwrap(),
+            scopes: Scope::parse_list(PEOPLE).unwrap(),
+            keys: ClientKeys::Inline(key(number).jwks()),
+        };
+        let now = NOW.parse().unwrap();
+        let (first, second) = tokio::join!(desk.add(adding(1), now), desk.add(adding(2), now));
+        let (added, refused) = if first.is_ok() { (first, second) } else { (second, first) };
+        assert!(matches!(refused, Err(RegistryError::Exists(id)) if id == "one"));
+        assert_eq!(desk.list().await.unwrap(), [added.unwrap()], "whoever was told yes is there");
     }
 }
 

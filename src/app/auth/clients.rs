@@ -15,6 +15,8 @@ pub trait ClientRegistry: Send + Sync {
     async fn client(&self, id: &str) -> Result<Option<Client>, StoreError>;
     /// Every client, by id.
     async fn clients(&self) -> Result<Vec<Client>, StoreError>;
+    /// Adds a client; `false`, and nothing changed, where its id is taken.
+    async fn add_client(&self, client: &Client) -> Result<bool, StoreError>;
     /// Adds or replaces a client.
     async fn put_client(&self, client: &Client) -> Result<(), StoreError>;
     /// Remembers a `jti` of a client until it expires; `false` if it was used before.
@@ -34,6 +36,9 @@ impl ClientRegistry for Arc<dyn Store> {
     }
     async fn clients(&self) -> Result<Vec<Client>, StoreError> {
         (**self).clients().await
+    }
+    async fn add_client(&self, client: &Client) -> Result<bool, StoreError> {
+        (**self).add_client(client).await
     }
     async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
         (**self).put_client(client).await

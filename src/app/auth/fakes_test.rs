@@ -165,6 +165,15 @@ impl ClientRegistry for FakeRegistry {
         self.check()?;
         Ok(self.clients.lock().unwrap().values().cloned().collect())
     }
+    async fn add_client(&self, client: &Client) -> Result<bool, StoreError> {
+        self.check()?;
+        let mut clients = self.clients.lock().unwrap();
+        let is_free = !clients.contains_key(&client.id);
+        if is_free {
+            clients.insert(client.id.clone(), client.clone());
+        }
+        Ok(is_free)
+    }
     async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
         self.check()?;
         self.clients.lock().unwrap().insert(client.id.clone(), client.clone());

@@ -92,6 +92,9 @@ impl Store for NothingStore {
     async fn row_counts(&self) -> Result<(u64, u64), StoreError> {
         Ok((0, 0))
     }
+    async fn add_client(&self, _: &Client) -> Result<bool, StoreError> {
+        Ok(true)
+    }
     async fn put_client(&self, _: &Client) -> Result<(), StoreError> {
         Ok(())
     }

@@ -291,12 +291,25 @@ pub(super) async fn clients_and_assertions_are_kept(ground: &Ground) {
         rotated_at: None,
         revoked_at: None,
     };
-    store.put_client(&client).await.unwrap();
+    assert!(store.add_client(&client).await.unwrap());
+    let second = crate::store::Client { name: "Another".to_owned(), ..client.clone() };
+    assert!(!store.add_client(&second).await.unwrap(), "an id is given once");
+    assert_eq!(store.client("care-system").await.unwrap(), Some(client.clone()));
+    let replaced = crate::store::Client { rotated_at: Some(at(1)), ..client };
+    store.put_client(&replaced).await.unwrap();
+    let client = replaced;
     assert_eq!(store.client("care-system").await.unwrap(), Some(client.clone()));
     let revoked = crate::store::Client { revoked_at: Some(at(5)), ..client };
     store.put_client(&revoked).await.unwrap();
     store.put_client(&crate::store::Client { revoked_at: None, ..revoked.clone() }).await.unwrap();
+    assert!(!store.add_client(&second).await.unwrap(), "nor after a revocation");
     assert_eq!(store.clients().await.unwrap(), [revoked]);
+    let other = ground.open().await;
+    for round in 0..10 {
+        let client = crate::store::Client { id: format!("race-{round}"), ..second.clone() };
+        let (one, another) = tokio::join!(store.add_client(&client), other.add_client(&client));
+        assert_ne!(one.unwrap(), another.unwrap(), "one of two");
+    }
     assert_eq!(store.client("another").await.unwrap(), None);
     assert!(store.use_assertion("care-system", &[1; 32], at(100), at(0)).await.unwrap());
     assert!(!store.use_assertion("care-system", &[1; 32], at(100), at(1)).await.unwrap());

@@ -5,6 +5,7 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
 use crate::store::{Client, StoreError};
 
+const ADD: &str = "INSERT INTO client (id, body) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 // A revocation is final: a rotation that ran at the same time must not undo it.
 const PUT: &str = "INSERT INTO client (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE \
     SET body = excluded.body WHERE client.body::json ->> 'revoked_at' IS NULL";
@@ -21,12 +22,26 @@ fn read(body: &str) -> Result<Client, StoreError> {
     })
 }
 
+fn written(client: &Client) -> Result<String, StoreError> {
+    serde_json::to_string(client)
+        .map_err(|error| StoreError::Corrupt { position: 0, detail: format!("a client cannot be written: {error}") })
+}
+
 impl PgStore {
+    /// Never tried again by itself: should the answer be lost after the client was added, a second try would say that
+    /// somebody else has the id.
+    pub(super) async fn insert_client(&self, client: &Client) -> Result<bool, StoreError> {
+        let added = sqlx::query(ADD)
+            .bind(&client.id)
+            .bind(written(client)?)
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::during("add a client"))?;
+        Ok(added.rows_affected() == 1)
+    }
+
     pub(super) async fn write_client(&self, client: &Client) -> Result<(), StoreError> {
-        let body = serde_json::to_string(client).map_err(|error| StoreError::Corrupt {
-            position: 0,
-            detail: format!("a client cannot be written: {error}"),
-        })?;
+        let body = written(client)?;
         again(&self.pool, async |pool| sqlx::query(PUT).bind(&client.id).bind(&body).execute(&pool).await)
             .await
             .map_err(StoreError::during("write a client"))?;

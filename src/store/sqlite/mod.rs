@@ -169,6 +169,9 @@ impl Store for SqliteStore {
     async fn row_counts(&self) -> Result<(u64, u64), StoreError> {
         self.count_rows().await
     }
+    async fn add_client(&self, client: &Client) -> Result<bool, StoreError> {
+        self.insert_client(client).await
+    }
     async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
         self.write_client(client).await
     }
