@@ -9,6 +9,7 @@ mod bad_headers;
 mod bad_input;
 mod bad_transport;
 mod batches;
+mod imports;
 mod matrix;
 mod openapi;
 mod operations;

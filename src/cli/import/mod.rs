@@ -17,6 +17,7 @@ use clap::{Args, Subcommand};
 use intake::Mapped;
 use report::Report;
 use send::{Fate, Sent};
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -90,6 +91,17 @@ pub struct ServiceArguments {
     pub quiet: bool,
 }
 
+impl ServiceArguments {
+    /// The service to send to; none in a dry run.
+    fn client(&self) -> Result<Option<Client>, Failure> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let token = self.credentials.source().map_err(Failure::usage)?;
+        Client::new(&self.url, token, RetryPolicy::default()).map(Some).map_err(Failure::usage)
+    }
+}
+
 /// Shows where it goes and no more.
 impl std::fmt::Debug for ServiceArguments {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -152,36 +164,50 @@ pub async fn run(arguments: ImportArguments) -> Ending {
 }
 
 async fn import_fhir(arguments: &FhirArguments) -> Result<Ending, Failure> {
-    let settings = fhir::Settings {
+    let mut settings = fhir::Settings {
         source_system: arguments.source_system.clone(),
         known_since: arguments.service.known_since.clone(),
+        known_patients: HashMap::new(),
     };
     let scale = fhir::AttainmentScale::shipped().map_err(Failure::unavailable)?;
     let found = fhir::read_paths(&arguments.paths).map_err(Failure::usage)?;
     let counted = found.counted;
-    send_and_report(fhir::map(found, &settings, &scale), counted, &arguments.service).await
+    let client = arguments.service.client()?;
+    if let Some(client) = &client {
+        let system = fhir::patient_id_system(&settings.source_system);
+        let known = send::find_known(client, &system, fhir::patients_elsewhere(&found)).await;
+        settings.known_patients = known
+            .map_err(|error| if error.is_usage() { Failure::usage(error) } else { Failure::unavailable(error) })?;
+    }
+    send_and_report(fhir::map(found, &settings, &scale), counted, client.as_ref(), &arguments.service).await
 }
 
 async fn import_ssda903(arguments: &Ssda903Arguments) -> Result<Ending, Failure> {
     let returned = ssda903::read_folder(&arguments.folder).map_err(Failure::usage)?;
     let counted = returned.counted;
     let mapped = ssda903::map(returned, arguments.service.known_since.as_deref());
-    send_and_report(mapped, counted, &arguments.service).await
+    let client = arguments.service.client()?;
+    send_and_report(mapped, counted, client.as_ref(), &arguments.service).await
 }
 
-async fn send_and_report(mapped: Mapped, counted: usize, service: &ServiceArguments) -> Result<Ending, Failure> {
+/// Sends to a client, or to nobody in a dry run, and tells what became of it.
+async fn send_and_report(
+    mapped: Mapped,
+    counted: usize,
+    client: Option<&Client>,
+    service: &ServiceArguments,
+) -> Result<Ending, Failure> {
     // Opened before anything is recorded: a report that cannot be written is found out while nothing is done yet.
     let report_file = service.report.as_deref().map(create).transpose()?;
-    let sent = if service.dry_run {
-        Sent { fates: vec![Fate::DryRun; mapped.lines.len()], stopped: None }
-    } else {
-        let token = service.credentials.source().map_err(Failure::usage)?;
-        let client = Client::new(&service.url, token, RetryPolicy::default()).map_err(Failure::usage)?;
-        let total = u64::try_from(mapped.lines.len()).ok();
-        let progress = Progress::new("import: recordings", total, service.quiet);
-        let sent = send::send(&client, &mapped.lines, |settled| progress.advance(settled)).await;
-        progress.finish();
-        sent
+    let sent = match client {
+        None => Sent { fates: vec![Fate::DryRun; mapped.lines.len()], stopped: None },
+        Some(client) => {
+            let total = u64::try_from(mapped.lines.len()).ok();
+            let progress = Progress::new("import: recordings", total, service.quiet);
+            let sent = send::send(client, &mapped.lines, |settled| progress.advance(settled)).await;
+            progress.finish();
+            sent
+        }
     };
     let report = Report::new(mapped, sent.fates, counted).map_err(Failure::unavailable)?;
     if let Some(mut file) = report_file {

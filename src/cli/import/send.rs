@@ -87,6 +87,28 @@ pub async fn send<P: BatchPort>(port: &P, lines: &[Line], advance: impl Fn(u64))
     Sent { fates, stopped }
 }
 
+/// The people who have these identifiers of one system, by the identifier. Who is not there, or not within reach, is left
+/// out.
+///
+/// # Errors
+/// Where the service cannot be asked.
+pub async fn find_known<P: BatchPort>(
+    port: &P,
+    system: &str,
+    values: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, String>, ClientError> {
+    let mut known = HashMap::new();
+    for value in values {
+        match port.search_person(system, &value).await {
+            Ok(people) => known.extend(people.into_iter().next().map(|person| (value, person.id))),
+            // An identifier that cannot be right finds nobody.
+            Err(ClientError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(known)
+}
+
 struct Sending<'a, P, A> {
     port: &'a P,
     lines: &'a [Line],

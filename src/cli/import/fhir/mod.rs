@@ -4,7 +4,8 @@
 //! What has no field of its own is kept in narratives of administrative knowledge, word for word and code for code;
 //! what has no place at all is reported, down to the single element, and stays in the source.
 //!
-//! The whole input is held in memory, because a Goal may refer to an Observation of any other file.
+//! The whole input is held in memory, because a Goal may refer to an Observation of any other file. Patients alone may
+//! be elsewhere: who calls looks them up ([`patients_elsewhere`]) by the identifier that `patient` gives each.
 
 mod attainment;
 mod care_plan;
@@ -23,6 +24,7 @@ pub use source::Settings;
 use super::intake::{Mapped, NoteKind};
 use element::Reading;
 use source::{Draft, PlacedAs, Source};
+use std::collections::{BTreeSet, HashSet};
 
 /// Maps everything that was read.
 #[must_use]
@@ -43,6 +45,24 @@ pub fn map(found: Found, settings: &Settings, scale: &AttainmentScale) -> Mapped
         }
     }
     mapped.settled()
+}
+
+/// The system of the identifier that each Patient is registered with: their id in the source system.
+#[must_use]
+pub fn patient_id_system(source_system: &str) -> String {
+    format!("{source_system}-patient-id")
+}
+
+/// The ids of patients whom resources are about and who are not in the input.
+#[must_use]
+pub fn patients_elsewhere(found: &Found) -> BTreeSet<String> {
+    let here: HashSet<String> = found.resources.iter().map(Resource::reference).collect();
+    let subjects = found.resources.iter().filter_map(|resource| {
+        let reading = Reading::new(&resource.json);
+        let reference = reading.root().reference("subject")?;
+        source::patient_id(&reference.to).map(str::to_owned)
+    });
+    subjects.filter(|id| !here.contains(&format!("Patient/{id}"))).collect()
 }
 
 /// The order in which resources are mapped, so that what others link to comes before them.
@@ -92,7 +112,9 @@ fn map_resource<'a>(resource: &'a Resource, source: &mut Source<'a>, mapped: &mu
             for (kind, text) in draft.notes {
                 mapped.note(resource.input, kind, text);
             }
-            for reference in reading.references().into_iter().filter(|reference| source.resolve(reference).is_none()) {
+            let is_elsewhere =
+                |reference: &&str| source.resolve(reference).is_none() && source.known(reference).is_none();
+            for reference in reading.references().into_iter().filter(is_elsewhere) {
                 let text = format!("it refers to {} that is not in this input", source::kind_in_words(reference));
                 mapped.note(resource.input, NoteKind::Remark, text);
             }

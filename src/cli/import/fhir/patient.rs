@@ -6,6 +6,7 @@
 //! later imports and people find the person by it.
 
 use super::element::Element;
+use super::patient_id_system;
 use super::source::{Draft, PlacedAs, Source, time};
 use serde_json::{Value, json};
 
@@ -18,8 +19,7 @@ pub fn map(root: &Element<'_, '_>, id: &str, source: &Source<'_>, draft: &mut Dr
     let occurred_at = source.settings.known_since.as_deref().or(birth_date);
     let occurred_at =
         occurred_at.ok_or("it has no birthDate, so --known-since must say when the person became known")?;
-    let mut identifiers =
-        vec![json!({ "system": format!("{}-patient-id", source.settings.source_system), "value": id })];
+    let mut identifiers = vec![json!({ "system": patient_id_system(&source.settings.source_system), "value": id })];
     for identifier in root.list("identifier") {
         // Read only as a whole: a system or value alone finds nobody and stays in the source.
         if identifier.get("system").is_some() && identifier.get("value").is_some() {

@@ -16,6 +16,9 @@ pub struct Settings {
     pub source_system: String,
     /// When the organisation came to know the people, where that shall not be their date of birth.
     pub known_since: Option<String>,
+    /// Patients who are not in the input and whom an earlier import has registered: their id in the source system, and
+    /// the person's.
+    pub known_patients: HashMap<String, String>,
 }
 
 /// What a resource has become.
@@ -77,13 +80,25 @@ impl<'a> Source<'a> {
         self.placed.get(&self.resolve(reference)?.reference())
     }
 
+    /// The person whom a reference means who is not in the input but known to the service.
+    #[must_use]
+    pub fn known(&self, reference: &str) -> Option<&str> {
+        let id = patient_id(reference).filter(|_| self.resolve(reference).is_none())?;
+        self.settings.known_patients.get(id).map(String::as_str)
+    }
+
     /// The person whom a resource is about, as a reference to their registration.
     ///
     /// # Errors
     /// Says why nobody can be named.
     pub fn subject(&self, element: &Element<'_, '_>) -> Result<String, String> {
         let reference = element.reference("subject").ok_or("it names no subject")?;
-        let placed = self.placed(&reference.to).ok_or("its subject is no patient placed by this input")?;
+        if let Some(person) = self.known(&reference.to) {
+            return Ok(person.to_owned());
+        }
+        let placed = self
+            .placed(&reference.to)
+            .ok_or("its subject is no patient placed by this input, or registered by an earlier one")?;
         placed
             .names
             .first()
@@ -106,7 +121,9 @@ impl<'a> Source<'a> {
         let party = |perspective, kind, knowledge, name| Some(Party { perspective, kind, knowledge, name });
         match kind {
             "Patient"
-                if at(&written) == subject || resource.is_some_and(|patient| at(&patient.reference()) == subject) =>
+                if at(&written) == subject
+                    || resource.is_some_and(|patient| at(&patient.reference()) == subject)
+                    || self.known(&reference.to) == Some(subject) =>
             {
                 party("person", "person", "lived", None)
             }
@@ -156,6 +173,14 @@ fn is_carer(root: &Element<'_, '_>) -> bool {
         let words = concept.in_words().to_ascii_lowercase();
         words.contains("carer") || words.contains("caregiver")
     })
+}
+
+/// `1` out of `Patient/1`, also where it is versioned. Not out of a URL: somebody of that id on another server may be
+/// somebody else, and what is not in the input cannot be compared.
+pub fn patient_id(reference: &str) -> Option<&str> {
+    let id = reference.strip_prefix("Patient/")?;
+    let id = id.split_once("/_history/").map_or(id, |(id, _)| id);
+    Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
 }
 
 /// `Patient/1` out of a URL or a versioned reference.
@@ -275,6 +300,10 @@ mod tests {
             assert_eq!(local(shape), "Patient/1");
         }
         assert_eq!(local("urn:uuid:7"), "urn:uuid:7");
+        assert_eq!((patient_id("Patient/1"), patient_id("Patient/1/_history/3")), (Some("1"), Some("1")));
+        for other in ["https://a.example/fhir/Patient/1", "Patient/", "Patient/1/2", "Group/1", "urn:uuid:7"] {
+            assert_eq!(patient_id(other), None, "{other}");
+        }
     }
 
     #[test]

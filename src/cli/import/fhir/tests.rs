@@ -3,10 +3,11 @@ use crate::cli::import::report::{Report, Verdict};
 use crate::cli::import::send::Fate;
 use crate::domain::words::{Direction, KnowledgeForm, OutcomeType, PartyKind, Perspective, ReviewStage};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 fn settings() -> Settings {
-    Settings { source_system: "test".to_owned(), known_since: None }
+    Settings { source_system: "test".to_owned(), known_since: None, known_patients: HashMap::new() }
 }
 
 fn map_found(found: Found) -> (Mapped, usize) {
@@ -361,9 +362,34 @@ fn keys_are_the_same_in_every_run_and_differ_between_source_systems() {
     assert_eq!(unique.len(), first.len());
     let mut found = Found::default();
     found.read_whole("p.json", patient().to_string().as_bytes());
-    let other = Settings { source_system: "other".to_owned(), known_since: None };
+    let other = Settings { source_system: "other".to_owned(), ..settings() };
     let elsewhere = map(found, &other, &AttainmentScale::shipped().unwrap());
     assert_ne!(keys(&elsewhere), keys(&map_values(&[patient()]).0));
+}
+
+#[test]
+fn what_comes_without_its_patient_is_placed_with_the_person_who_is_known() {
+    let values = [goal(), score("o", "107332-9", "Patient/p", "2024")];
+    let text: String = values.iter().map(|value| format!("{value}\n")).collect();
+    let mapped_with = |known: &[(&str, &str)]| {
+        let mut found = Found::default();
+        found.read_lines("t.ndjson", text.as_bytes()).unwrap();
+        assert_eq!(patients_elsewhere(&found).into_iter().collect::<Vec<_>>(), ["p"]);
+        let known_patients = known.iter().map(|(id, person)| ((*id).to_owned(), (*person).to_owned())).collect();
+        map(found, &Settings { known_patients, ..settings() }, &AttainmentScale::shipped().unwrap())
+    };
+    assert_eq!(notes(&mapped_with(&[("q", "person-q")]), NoteKind::NotPlaced).len(), 2, "somebody else");
+    let mapped = mapped_with(&[("p", "person-p")]);
+    assert!(notes(&mapped, NoteKind::NotPlaced).is_empty());
+    assert!(!notes(&mapped, NoteKind::Remark).iter().any(|(_, text)| text.contains("type Patient")));
+    let outcome = body(&mapped, "Goal/g");
+    assert_eq!((&outcome["person"], &outcome["identified_by"]), (&json!("person-p"), &json!("person")));
+    let with_patient = map_values(&[patient(), values[0].clone()]).0;
+    let keys = |mapped: &Mapped| mapped.lines.iter().find(|line| line.name == "Goal/g").unwrap().key.clone();
+    assert_eq!(keys(&mapped), keys(&with_patient), "the same goal with and without its patient is recorded once");
+    let mut both = Found::default();
+    both.read_lines("t.ndjson", format!("{}\n{text}", patient()).as_bytes()).unwrap();
+    assert!(patients_elsewhere(&both).is_empty(), "who is in the input is not looked up");
 }
 
 proptest::proptest! {

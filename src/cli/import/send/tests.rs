@@ -177,3 +177,12 @@ async fn a_line_that_the_service_could_not_record_now_is_no_refusal() {
     let fates = send(&Fake::default(), &[line("a", "op", json!({"refuse": 503}))], |_| {}).await.fates;
     assert!(matches!(&fates[0], Fate::NotSent { reason } if reason.contains("again")), "{fates:?}");
 }
+
+#[tokio::test]
+async fn people_are_found_by_their_identifiers() {
+    let port = Fake { people: vec![("1", "person-1", None)], ..Fake::default() };
+    let ids = || ["1", "2"].map(str::to_owned);
+    let known = find_known(&port, "nhs_number", ids()).await.unwrap();
+    assert_eq!(known, HashMap::from([("1".to_owned(), "person-1".to_owned())]));
+    assert!(find_known(&port, "another", ids()).await.unwrap().is_empty());
+}
