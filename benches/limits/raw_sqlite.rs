@@ -29,7 +29,7 @@ fn options(url: &str) -> Fallible<SqliteConnectOptions> {
         .statement_cache_capacity(200)
         .pragma("secure_delete", "ON")
         .pragma("cell_size_check", "ON")
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-49152")
         .pragma("wal_autocheckpoint", "8000")
         .disable_statement_logging())
 }

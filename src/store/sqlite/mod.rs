@@ -31,12 +31,15 @@ use tokio::sync::watch;
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The writer's page cache: negative stands for KiB (SQLite, PRAGMA cache_size).
-const WRITER_CACHE_KIB: &str = "-65536";
+const WRITER_CACHE_KIB: &str = "-49152";
 /// Each reader's, of which there may be many; the operating system keeps the same pages for all of them.
 const READER_CACHE_KIB: &str = "-1024";
 /// How many pages of 4 KiB gather in the write-ahead log before SQLite copies them into the database by itself, should
 /// [`checkpoint`] not have done so long before.
 const CHECKPOINT_PAGES: &str = "32000";
+/// Readers at most on a machine of few cores: each is a thread with a memory of its own, and more of them read nothing
+/// sooner.
+const READERS_MAX: u32 = 4;
 /// How long a statement waits for another process's lock before it is refused.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -88,8 +91,10 @@ impl SqliteStore {
             remedy: "use the version of cairn that last wrote this database, or a newer one".to_owned(),
         })?;
         let checkpoints = checkpoint::Checkpoints::start(options.clone().create_if_missing(false), write.clone());
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = u32::try_from(cores).unwrap_or(u32::MAX / 2);
         let read = SqlitePoolOptions::new()
-            .max_connections(readers.max(1))
+            .max_connections(readers.clamp(1, READERS_MAX.max(2 * cores)))
             .test_before_acquire(false)
             .connect_with(
                 options
