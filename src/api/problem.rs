@@ -320,12 +320,17 @@ fn from_refusal(refusal: &Refusal) -> Problem {
 
 /// Logs the whole chain of causes once and keeps it from the caller.
 fn logged(error: &AppError, kind: Type) -> Problem {
+    tracing::error!(problem = kind.slug(), causes = causes(error), "{error}");
+    Problem::new(kind)
+}
+
+/// What an error came from, outermost first: for the log, never for callers.
+pub(super) fn causes(error: &AppError) -> String {
     let mut causes = Vec::new();
     let mut cause: Option<&dyn Error> = error.source();
     while let Some(error) = cause {
         causes.push(error.to_string());
         cause = error.source();
     }
-    tracing::error!(problem = kind.slug(), causes = causes.join(": "), "{error}");
-    Problem::new(kind)
+    causes.join(": ")
 }

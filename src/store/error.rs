@@ -71,6 +71,15 @@ impl StoreError {
             other => other,
         }
     }
+    /// For an embedded database whose file is no longer where it was opened: whatever is written is lost at the next start.
+    pub(super) fn moved() -> Self {
+        Self::NotReady {
+            problem:
+                "the file of the database, or its write-ahead log, was deleted, moved or replaced while it was in use"
+                    .to_owned(),
+            remedy: "put the same file back, or stop and restore it from a backup".to_owned(),
+        }
+    }
     /// For rows that were being rebuilt and are no longer all there.
     pub(super) fn swept_away() -> Self {
         Self::NotReady {

@@ -23,6 +23,13 @@ pub enum VaultError {
     /// because new keys would open nothing that was sealed before.
     #[error("the key store is missing or incomplete; restore it from its own backup")]
     Missing,
+    /// The file of the key store is no longer where it was opened: whatever is written to it is lost at the next start. It is
+    /// open in this process still, so what it holds can be read here, and copied from `/proc/<pid>/fd` while this runs.
+    #[error(
+        "the file of the key store, or its write-ahead log, was deleted, moved or replaced while it was in use; put the \
+         same file back, or stop and restore it from its own backup"
+    )]
+    Moved,
     /// Keys and events share one database, so that one copy would reveal everything.
     #[error("the key store must not share a database with the event log; give it a database of its own")]
     SharedWithEvents,

@@ -104,8 +104,10 @@ impl KeyRing {
         Ok(refused)
     }
 
-    /// The key that seals the subject's parts of this class now.
+    /// The key that seals the subject's parts of this class now. A remembered key is no use to anybody once the store that
+    /// it came from is gone: what it sealed could never be opened again.
     pub(super) async fn current(&self, subject: PersonId, class: KeyClass) -> Found {
+        self.store.still_there()?;
         let since = (self.clock)();
         if let Some(key) = self.caches().current.get(&(subject, class), since) {
             return Ok(key);

@@ -5,6 +5,7 @@
 use super::error::VaultError;
 use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};
+use crate::database_file::DatabaseFile;
 use crate::domain::ids::PersonId;
 use async_trait::async_trait;
 use sqlx::Connection as _;
@@ -63,6 +64,7 @@ const TABLES: &str = "\
 pub(super) struct SqliteKeys {
     write: SqlitePool,
     read: SqlitePool,
+    file: DatabaseFile,
 }
 
 impl SqliteKeys {
@@ -83,6 +85,7 @@ impl SqliteKeys {
             .pragma("secure_delete", "ON");
         let failed = |error| VaultError::store("be opened", error);
         let lock = lock_opening(path).await?;
+        let file = DatabaseFile::at(path).map_err(|error| VaultError::store("look at its file", error))?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             // On a full disk SQLite ends the transaction by itself, and the driver, whose own rollback then fails, would
@@ -105,11 +108,19 @@ impl SqliteKeys {
             .connect_with(options.read_only(true))
             .await
             .map_err(failed)?;
-        Ok(Self { write, read })
+        Ok(Self { write, read, file })
     }
 
     async fn begin(&self, operation: &'static str) -> Result<SqliteTransaction<'static>, VaultError> {
         self.write.begin_with("BEGIN IMMEDIATE").await.map_err(|error| VaultError::store(operation, error))
+    }
+
+    /// Commits what will be found at the next start; into a file that is gone nothing is.
+    async fn commit(&self, transaction: SqliteTransaction<'static>, operation: &'static str) -> Result<(), VaultError> {
+        if !self.file.is_there_in_transaction() {
+            return Err(VaultError::Moved);
+        }
+        transaction.commit().await.map_err(|error| VaultError::store(operation, error))
     }
 }
 
@@ -182,7 +193,7 @@ impl KeyStore for SqliteKeys {
             .fetch_all(&mut *transaction)
             .await
             .map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
+        self.commit(transaction, OPERATION).await?;
         key_records(records)
     }
 
@@ -205,7 +216,7 @@ impl KeyStore for SqliteKeys {
             .await
             .map_err(failed)?;
         sqlx::query(DELETE).bind(subject.0).bind(class.code()).execute(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
+        self.commit(transaction, OPERATION).await?;
         // The write-ahead log still holds the page with the key. A reader may hold this back; then it happens at a
         // later checkpoint, and the epoch's end covers what is left.
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.write).await.map_err(failed)?;
@@ -234,11 +245,16 @@ impl KeyStore for SqliteKeys {
                 .map_err(failed)?;
         }
         let rows = sqlx::query_as(DEPLOYMENT_KEYS).fetch_all(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
+        self.commit(transaction, OPERATION).await?;
         deployment_records(rows)
     }
 
+    fn still_there(&self) -> Result<(), VaultError> {
+        if self.file.is_there() { Ok(()) } else { Err(VaultError::Moved) }
+    }
+
     async fn check(&self) -> Result<(), VaultError> {
+        self.still_there()?;
         let failed = |error| VaultError::store("answer for its settings", error);
         let (_, events): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&self.write).await.map_err(failed)?;
         if events > 0 {
@@ -258,7 +274,7 @@ impl KeyStore for SqliteKeys {
         if overwrite != 1 {
             return Err(VaultError::Damaged("secure_delete is off, so a destroyed key would stay in the file"));
         }
-        Ok(())
+        if self.file.is_there_in_transaction() { Ok(()) } else { Err(VaultError::Moved) }
     }
 
     async fn close(&self) {

@@ -102,6 +102,14 @@ pub(super) trait KeyStore: Send + Sync {
     /// Asks the engine whether it keeps what it acknowledges, and whether the event log shares its database.
     async fn check(&self) -> Result<(), VaultError>;
 
+    /// Whether the keys that this store has answered with will be found at the next start; must be cheap.
+    ///
+    /// # Errors
+    /// Where they would not, so that nothing more may be sealed with them.
+    fn still_there(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+
     /// Ends all connections; later calls fail.
     async fn close(&self);
 }

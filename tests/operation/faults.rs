@@ -156,3 +156,40 @@ async fn keys_that_are_away_look_like_neither_erasure_nor_emptiness() {
     let seen = caller.get(&format!("/v1/people/{person}")).await.expect(200);
     assert_eq!(seen.body["name"], "Morgan Sample");
 }
+
+#[tokio::test]
+async fn nothing_is_acknowledged_once_the_keys_file_or_the_databases_is_gone() {
+    for (name, problem) in [("keys/keys.db", "keys-unavailable"), ("cairn.db", "unavailable")] {
+        let mut service = TestService::start(Backend::Sqlite).await;
+        let caller = service.caller("GONE");
+        let person = caller.person().await;
+        let before = caller.head().await;
+        let (file, aside) = (service.folder.path().join(name), service.folder.path().join("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        for replaced in [false, true] {
+            if replaced {
+                std::fs::copy(&aside, &file).unwrap();
+            }
+            let body = json!({"occurred_at": "2026-01-05", "name": "Robin Sample"});
+            caller.post("/v1/people", &body).await.expect_problem(503, problem);
+            // This person's keys are remembered; what they sealed now would be lost with them all the same.
+            caller.post("/v1/narratives", &narrative(&person, "Text")).await.expect_problem(503, problem);
+            let ready = caller.get("/health/ready").await.expect(503);
+            assert!(
+                ready.text.contains("deleted, moved or replaced") || problem == "keys-unavailable",
+                "{}",
+                ready.text
+            );
+            caller.get(&format!("/v1/people/{person}")).await.expect(200);
+            assert_eq!(caller.head().await, before, "nothing was recorded");
+        }
+        std::fs::rename(&aside, &file).unwrap();
+        caller.get("/health/ready").await.expect(200);
+        let told = caller.post("/v1/narratives", &narrative(&person, "Text")).await.expect(201).id();
+        let later = caller.person().await;
+        service.restart().await;
+        let caller = service.caller("GONE");
+        assert_eq!(caller.get(&format!("/v1/narratives/{told}")).await.expect(200).body["text"], "Text");
+        assert_eq!(caller.get(&format!("/v1/people/{later}")).await.expect(200).body["name"], "Morgan Sample");
+    }
+}

@@ -1,5 +1,6 @@
 //! Health and metrics, for whoever operates the service. Public: they say nothing about anybody.
 
+use crate::api::problem::causes;
 use crate::api::state::ApiState;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
@@ -28,7 +29,7 @@ pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
     match state.app.check().await {
         Ok(()) => HttpResponse::Ok().json(Health { status: "ok".to_owned() }),
         Err(error) => {
-            tracing::warn!(error = %error, "not ready");
+            tracing::warn!(error = %error, causes = causes(&error), "not ready");
             HttpResponse::ServiceUnavailable().json(Health { status: error.to_string() })
         }
     }

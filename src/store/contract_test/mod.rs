@@ -36,6 +36,7 @@ mod ground_test;
 mod groups;
 mod log;
 mod making;
+mod moved;
 mod nothing;
 mod outage;
 mod rebuilds;

@@ -79,6 +79,9 @@ impl SqliteStore {
             return Ok(planned.answers);
         }
         write(&mut transaction, &planned).await?;
+        if !self.file.is_there_in_transaction() {
+            return Err(StoreError::moved());
+        }
         transaction.commit().await.map_err(StoreError::during_commit)?;
         raise(&self.size, planned.head.size);
         self.checkpoints.count(planned.events.len());

@@ -24,6 +24,9 @@ const TRIGGERS: [&str; 14] = [
 impl SqliteStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("check settings");
+        if !self.file.is_there() {
+            return Err(StoreError::moved());
+        }
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.write).await.map_err(&failed)?;
         let synchronous: i64 =
             sqlx::query_scalar("PRAGMA synchronous").fetch_one(&self.write).await.map_err(&failed)?;
@@ -55,6 +58,7 @@ impl SqliteStore {
                 detail: "the head and the last event differ".to_owned(),
             });
         }
-        Ok(())
+        // The connections have just read, so the write-ahead log is open.
+        if self.file.is_there_in_transaction() { Ok(()) } else { Err(StoreError::moved()) }
     }
 }

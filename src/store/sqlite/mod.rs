@@ -12,6 +12,7 @@ mod read;
 mod rebuild;
 mod script;
 
+use crate::database_file::DatabaseFile;
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
@@ -49,6 +50,7 @@ pub struct SqliteStore {
     read: SqlitePool,
     size: watch::Sender<u64>,
     checkpoints: checkpoint::Checkpoints,
+    file: DatabaseFile,
 }
 
 impl SqliteStore {
@@ -105,7 +107,8 @@ impl SqliteStore {
             )
             .await
             .map_err(StoreError::during("open"))?;
-        let store = Self { write, read, size: watch::Sender::new(0), checkpoints };
+        let file = DatabaseFile::at(path).map_err(|_| StoreError::moved())?;
+        let store = Self { write, read, size: watch::Sender::new(0), checkpoints, file };
         store.read_head().await?;
         Ok(store)
     }
