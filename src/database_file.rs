@@ -9,6 +9,9 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// What a disk that was full must take before it counts as having space again: the largest recording.
+const ROOM: usize = 1024 * 1024;
+
 /// A file, as it was when it was opened.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
@@ -35,6 +38,17 @@ impl DatabaseFile {
     /// The same with its write-ahead log, which is there as long as a transaction is open, and holds what was committed.
     pub(crate) fn is_there_in_transaction(&self) -> bool {
         self.is_there() && self.write_ahead_log.exists()
+    }
+
+    /// Whether there is room for more, found out by writing beside the file. For a disk that was found full: nothing else
+    /// says when it no longer is, because a log file that a failed transaction made longer takes small ones still.
+    pub(crate) async fn prove_room(&self) -> std::io::Result<()> {
+        let mut beside = OsString::from(&self.path);
+        beside.push("-room");
+        let written = tokio::fs::write(&beside, vec![0; ROOM]).await;
+        // Where it was not even made there is nothing to remove.
+        let _ = tokio::fs::remove_file(&beside).await;
+        written
     }
 }
 

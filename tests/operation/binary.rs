@@ -1,6 +1,6 @@
 //! The program `cairn` as a child process.
 
-use crate::support::{Backend, postgres};
+use crate::support::{Backend, Client, postgres};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,6 +11,8 @@ pub struct Place {
     pub folder: TempDir,
     database: String,
     keys: String,
+    /// A program and its arguments that every command is started by.
+    started_by: Vec<String>,
 }
 
 impl Place {
@@ -23,14 +25,22 @@ impl Place {
             ),
             Backend::Postgres => postgres::fresh().await,
         };
-        let place = Self { folder, database, keys };
+        Self::on(folder, database, keys, Vec::new())
+    }
+
+    /// On databases that are there, with every command started by another program.
+    pub fn on(folder: TempDir, database: String, keys: String, started_by: Vec<String>) -> Self {
+        let place = Self { folder, database, keys, started_by };
         place.run(&["migrate"]).expect_status(0);
         place
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        let program = env!("CARGO_BIN_EXE_cairn").to_owned();
+        let mut words = self.started_by.iter().chain([&program]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .args(arguments)
             .env_clear()
             .env("CAIRN_DATA_DIR", self.folder.path())
@@ -63,6 +73,12 @@ impl Place {
         // The pipe is read on, so that the service never waits for it.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
         Served { child, base }
+    }
+
+    /// Somebody who calls the service.
+    pub fn caller(&self, served: &Served) -> Client {
+        let (base, http) = (served.base.clone(), reqwest::Client::new());
+        Client { base, http, token: Some(self.token()) }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

@@ -9,3 +9,5 @@ mod binary;
 mod commands;
 mod crashes;
 mod faults;
+mod full_disk;
+mod small_disk;

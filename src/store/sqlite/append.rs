@@ -12,6 +12,7 @@ use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT,
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, SqlSafeStr};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 static EVENTS: Table = Table::insert(
@@ -68,6 +69,18 @@ impl SqliteStore {
         groups: &[Group],
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+        let answer = self.append_once(groups, now).await;
+        if let Err(StoreError::Full { .. }) = answer {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn append_once(
+        &self,
+        groups: &[Group],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
         let mut transaction = self
             .write
             .begin_with("BEGIN IMMEDIATE".into_sql_str())
@@ -83,6 +96,7 @@ impl SqliteStore {
             return Err(StoreError::moved());
         }
         transaction.commit().await.map_err(StoreError::during_commit)?;
+        self.full.store(false, Ordering::Relaxed);
         raise(&self.size, planned.head.size);
         self.checkpoints.count(planned.events.len());
         Ok(planned.answers)

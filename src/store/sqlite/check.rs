@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+use std::sync::atomic::Ordering;
 
 /// Triggers without which the log would not be append-only.
 const TRIGGERS: [&str; 14] = [
@@ -26,6 +27,13 @@ impl SqliteStore {
         let failed = StoreError::during("check settings");
         if !self.file.is_there() {
             return Err(StoreError::moved());
+        }
+        // Only once an append failed for it, and until there is space: who is told that the service is not ready may send
+        // nothing more, so that no append would ever show that it is ready again.
+        if self.full.load(Ordering::Relaxed) {
+            let full = |error| StoreError::Full { operation: "a check", source: sqlx::Error::Io(error) };
+            self.file.prove_room().await.map_err(full)?;
+            self.full.store(false, Ordering::Relaxed);
         }
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&self.write).await.map_err(&failed)?;
         let synchronous: i64 =

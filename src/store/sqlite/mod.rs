@@ -26,6 +26,7 @@ use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -51,6 +52,8 @@ pub struct SqliteStore {
     size: watch::Sender<u64>,
     checkpoints: checkpoint::Checkpoints,
     file: DatabaseFile,
+    /// Whether the last append met a disk without space.
+    full: AtomicBool,
 }
 
 impl SqliteStore {
@@ -108,7 +111,8 @@ impl SqliteStore {
             .await
             .map_err(StoreError::during("open"))?;
         let file = DatabaseFile::at(path).map_err(|_| StoreError::moved())?;
-        let store = Self { write, read, size: watch::Sender::new(0), checkpoints, file };
+        let full = AtomicBool::new(false);
+        let store = Self { write, read, size: watch::Sender::new(0), checkpoints, file, full };
         store.read_head().await?;
         Ok(store)
     }
