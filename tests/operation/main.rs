@@ -6,8 +6,10 @@
 mod support;
 
 mod binary;
+mod cluster;
 mod commands;
 mod crashes;
 mod faults;
 mod full_disk;
+mod outage;
 mod small_disk;

@@ -336,8 +336,13 @@ pub mod postgres {
     pub async fn fresh() -> (String, String) {
         let admin = std::env::var("CAIRN_TEST_POSTGRES_URL")
             .expect("CAIRN_TEST_POSTGRES_URL is not set: run tests/run, or opt out with CAIRN_TEST_STORES=sqlite");
+        fresh_on(&admin).await
+    }
+
+    /// The same on a cluster, by its superuser's URL.
+    pub async fn fresh_on(admin: &str) -> (String, String) {
         let name = format!("cairn_{}", uuid::Uuid::new_v4().simple());
-        let mut connection = PgConnection::connect(&admin).await.unwrap();
+        let mut connection = PgConnection::connect(admin).await.unwrap();
         let base = admin.rsplit_once('/').unwrap().0.to_owned();
         for database in [name.clone(), format!("{name}_keys")] {
             sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await.unwrap();

@@ -1,0 +1,103 @@
+//! A PostgreSQL cluster of one test's own, which may be stopped hard and started again.
+
+use crate::support::{Backend, backends, postgres};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The cluster; stopped and removed when it is dropped.
+pub struct Cluster {
+    folder: PathBuf,
+    port: String,
+    programs: PathBuf,
+    /// The superuser's URL.
+    pub url: String,
+}
+
+fn script(arguments: &[&str]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres_cluster");
+    let output = Command::new(path).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "tests/postgres_cluster {arguments:?} failed");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+impl Cluster {
+    /// Starts one; `None` only where PostgreSQL was ruled out by name.
+    pub fn start() -> Option<Self> {
+        if !backends().contains(&Backend::Postgres) {
+            println!("NOT RUN: CAIRN_TEST_STORES rules out PostgreSQL");
+            return None;
+        }
+        let said = script(&["start"]);
+        let value = |name: &str| {
+            let line = said.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
+            line.unwrap_or_else(|| panic!("no {name} in {said}")).to_owned()
+        };
+        let url = value("CAIRN_TEST_POSTGRES_URL");
+        let (_, place) = url.rsplit_once(':').unwrap();
+        let port = place.split('/').next().unwrap().to_owned();
+        let programs = PathBuf::from(script(&["ensure"]).trim());
+        Some(Self { folder: PathBuf::from(value("CAIRN_TEST_POSTGRES_FOLDER")), port, programs, url })
+    }
+
+    /// Two fresh databases with the tables of the log in the first.
+    pub async fn databases(&self) -> (String, String) {
+        postgres::fresh_on(&self.url).await
+    }
+
+    /// Where its files are.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Stops it without any courtesy: every connection breaks, and it must recover from its log.
+    pub fn stop_hard(&self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+
+    /// Starts it again on the same port.
+    pub fn start_again(&self) {
+        let log = self.data().join("server.log");
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300",
+            self.port
+        );
+        self.control(&["start", "-l", log.to_str().unwrap(), "-o", &options]);
+    }
+
+    /// As the script does it: PostgreSQL refuses to run as root, so root runs it as another.
+    fn control(&self, arguments: &[&str]) {
+        let (data, program) = (self.data(), self.programs.join("pg_ctl"));
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+        let mut command = if is_root {
+            let there = Command::new("getent").args(["passwd", "postgres"]).stdout(Stdio::null()).status();
+            let user = if there.is_ok_and(|status| status.success()) { "postgres" } else { "nobody" };
+            let mut command = Command::new("runuser");
+            command.args(["-u", user, "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.args(["-w", "-t", "60", "-s", "-D"]).arg(data).args(arguments).current_dir("/");
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success(), "pg_ctl {arguments:?} failed");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = std::panic::catch_unwind(|| script(&["stop", self.folder.to_str().unwrap()]));
+    }
+}
+
+/// Looks again and again until there is something, and says what was waited for in vain.
+pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited {limit:?} in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
