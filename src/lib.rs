@@ -1,8 +1,9 @@
 //! Cairn: personal outcomes in health and social care, kept in an append-only, provable log.
 //!
 //! The modules in the order of the story: what happened and what is allowed (`domain`), the rows that
-//! events become (`projections`), the proof (`ledger`), the keys (`vault`), the database (`store`; `database_file` is what
-//! its embedded kind and that of the keys share), the verbs that join them (`app`), and the edges (`api`, `cli`).
+//! events become (`projections`), the proof (`ledger`), the keys (`vault`), the database (`store`), the verbs that join them
+//! (`app`), and the edges (`api`, `cli`). `store` and `vault` share `database_file` (is it still there?) and `patience` (will it
+//! ever answer?).
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -12,6 +13,7 @@ pub mod config;
 mod database_file;
 pub mod domain;
 pub mod ledger;
+mod patience;
 pub mod projections;
 pub mod store;
 pub mod telemetry;

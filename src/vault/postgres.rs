@@ -7,9 +7,12 @@ use super::error::VaultError;
 use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};
 use crate::domain::ids::PersonId;
+use crate::patience::{prove_alive, within};
 use async_trait::async_trait;
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::future::Future;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -18,6 +21,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/keys-postgres");
 const CONNECTIONS: u32 = 8;
 /// How long a caller waits for a connection before the store counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long anything may take; PostgreSQL's own limits are no use against a server that is frozen.
+const LIMIT: Duration = Duration::from_secs(10);
 /// SQLSTATE `invalid_catalog_name`: there is no such database.
 const NO_SUCH_DATABASE: &str = "3D000";
 
@@ -70,8 +75,11 @@ impl PostgresKeys {
         // The parser's error may quote the URL, which may hold a password: it is left out.
         let options: PgConnectOptions =
             url.parse().map_err(|_| VaultError::Configuration("the key store's URL is not a PostgreSQL URL"))?;
-        let connected =
-            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options);
+        let connected = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(prove_alive(connection.ping())))
+            .connect_with(options);
         let pool = connected.await.map_err(|error| {
             match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
                 Some(code) if code == NO_SUCH_DATABASE => VaultError::Missing,
@@ -91,47 +99,64 @@ impl PostgresKeys {
     }
 }
 
+/// Waits for an operation, but not for ever; one that was given up may have happened, and all of them may be repeated.
+async fn answered<T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, VaultError>>,
+) -> Result<T, VaultError> {
+    within(LIMIT, work).await.unwrap_or_else(|error| Err(VaultError::store(operation, error)))
+}
+
 #[async_trait]
 impl KeyStore for PostgresKeys {
     async fn find(&self, keys: &[KeyId]) -> Result<Vec<KeyRecord>, VaultError> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = sqlx::query_as(FIND)
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| VaultError::store("find keys", error))?;
-        key_records(rows)
+        answered("find keys", async {
+            let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+            let rows = sqlx::query_as(FIND)
+                .bind(ids)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| VaultError::store("find keys", error))?;
+            key_records(rows)
+        })
+        .await
     }
 
     async fn find_of_subjects(&self, subjects: &[PersonId]) -> Result<Vec<KeyRecord>, VaultError> {
-        let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.0).collect();
-        let rows = sqlx::query_as(FIND_OF_SUBJECTS)
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| VaultError::store("find people's keys", error))?;
-        key_records(rows)
+        answered("find people's keys", async {
+            let ids: Vec<Uuid> = subjects.iter().map(|subject| subject.0).collect();
+            let rows = sqlx::query_as(FIND_OF_SUBJECTS)
+                .bind(ids)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| VaultError::store("find people's keys", error))?;
+            key_records(rows)
+        })
+        .await
     }
 
     async fn insert_missing(&self, keys: &[NewKey]) -> Result<Vec<KeyRecord>, VaultError> {
-        let failed = |error| VaultError::store("keep new keys", error);
-        let subjects: Vec<Uuid> = keys.iter().map(|new| new.key.name.subject.0).collect();
-        let mut transaction = self.pool.begin().await.map_err(failed)?;
-        sqlx::query(INSERT_MISSING)
-            .bind(keys.iter().map(|new| new.key.name.id.0).collect::<Vec<_>>())
-            .bind(&subjects)
-            .bind(keys.iter().map(|new| new.key.name.class.code().to_owned()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|new| i64::from(new.key.name.generation)).collect::<Vec<_>>())
-            .bind(keys.iter().map(|new| i64::from(new.key.wrapped.epoch)).collect::<Vec<_>>())
-            .bind(keys.iter().map(|new| new.key.wrapped.bytes.clone()).collect::<Vec<_>>())
-            .bind(keys.iter().map(|new| new.created_at_micros).collect::<Vec<_>>())
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let rows =
-            sqlx::query_as(FIND_OF_SUBJECTS).bind(&subjects).fetch_all(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        key_records(rows)
+        answered("keep new keys", async {
+            let failed = |error| VaultError::store("keep new keys", error);
+            let subjects: Vec<Uuid> = keys.iter().map(|new| new.key.name.subject.0).collect();
+            let mut transaction = self.pool.begin().await.map_err(failed)?;
+            sqlx::query(INSERT_MISSING)
+                .bind(keys.iter().map(|new| new.key.name.id.0).collect::<Vec<_>>())
+                .bind(&subjects)
+                .bind(keys.iter().map(|new| new.key.name.class.code().to_owned()).collect::<Vec<_>>())
+                .bind(keys.iter().map(|new| i64::from(new.key.name.generation)).collect::<Vec<_>>())
+                .bind(keys.iter().map(|new| i64::from(new.key.wrapped.epoch)).collect::<Vec<_>>())
+                .bind(keys.iter().map(|new| new.key.wrapped.bytes.clone()).collect::<Vec<_>>())
+                .bind(keys.iter().map(|new| new.created_at_micros).collect::<Vec<_>>())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            let rows =
+                sqlx::query_as(FIND_OF_SUBJECTS).bind(&subjects).fetch_all(&mut *transaction).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            key_records(rows)
+        })
+        .await
     }
 
     async fn destroy(
@@ -141,62 +166,75 @@ impl KeyStore for PostgresKeys {
         reason: &str,
         now_micros: i64,
     ) -> Result<u64, VaultError> {
-        let failed = |error| VaultError::store("destroy a key", error);
-        let mut transaction = self.pool.begin().await.map_err(failed)?;
-        sqlx::query(LOCK_FOR_DESTRUCTION).execute(&mut *transaction).await.map_err(failed)?;
-        let buried = sqlx::query(BURY)
-            .bind(subject.0)
-            .bind(class.code())
-            .bind(now_micros)
-            .bind(reason)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        sqlx::query(DELETE).bind(subject.0).bind(class.code()).execute(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(buried.rows_affected())
-    }
-
-    async fn deployment_keys(&self) -> Result<Vec<DeploymentRecord>, VaultError> {
-        let rows = sqlx::query_as(DEPLOYMENT_KEYS)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| VaultError::store("find the deployment's keys", error))?;
-        deployment_records(rows)
-    }
-
-    async fn insert_deployment_keys(&self, keys: &[DeploymentRecord]) -> Result<Vec<DeploymentRecord>, VaultError> {
-        let failed = |error| VaultError::store("keep the deployment's keys", error);
-        let mut transaction = self.pool.begin().await.map_err(failed)?;
-        for key in keys {
-            sqlx::query(INSERT_DEPLOYMENT_KEY)
-                .bind(&key.name)
-                .bind(i64::from(key.wrapped.epoch))
-                .bind(&key.wrapped.bytes)
+        answered("destroy a key", async {
+            let failed = |error| VaultError::store("destroy a key", error);
+            let mut transaction = self.pool.begin().await.map_err(failed)?;
+            sqlx::query(LOCK_FOR_DESTRUCTION).execute(&mut *transaction).await.map_err(failed)?;
+            let buried = sqlx::query(BURY)
+                .bind(subject.0)
+                .bind(class.code())
+                .bind(now_micros)
+                .bind(reason)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
-        }
-        let rows = sqlx::query_as(DEPLOYMENT_KEYS).fetch_all(&mut *transaction).await.map_err(failed)?;
-        transaction.commit().await.map_err(failed)?;
-        deployment_records(rows)
+            sqlx::query(DELETE).bind(subject.0).bind(class.code()).execute(&mut *transaction).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            Ok(buried.rows_affected())
+        })
+        .await
+    }
+
+    async fn deployment_keys(&self) -> Result<Vec<DeploymentRecord>, VaultError> {
+        answered("find the deployment's keys", async {
+            let rows = sqlx::query_as(DEPLOYMENT_KEYS)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| VaultError::store("find the deployment's keys", error))?;
+            deployment_records(rows)
+        })
+        .await
+    }
+
+    async fn insert_deployment_keys(&self, keys: &[DeploymentRecord]) -> Result<Vec<DeploymentRecord>, VaultError> {
+        answered("keep the deployment's keys", async {
+            let failed = |error| VaultError::store("keep the deployment's keys", error);
+            let mut transaction = self.pool.begin().await.map_err(failed)?;
+            for key in keys {
+                sqlx::query(INSERT_DEPLOYMENT_KEY)
+                    .bind(&key.name)
+                    .bind(i64::from(key.wrapped.epoch))
+                    .bind(&key.wrapped.bytes)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(failed)?;
+            }
+            let rows = sqlx::query_as(DEPLOYMENT_KEYS).fetch_all(&mut *transaction).await.map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            deployment_records(rows)
+        })
+        .await
     }
 
     async fn check(&self) -> Result<(), VaultError> {
-        let failed = |error| VaultError::store("answer for its settings", error);
-        let (_, events): (bool, bool) = sqlx::query_as(TABLES).fetch_one(&self.pool).await.map_err(failed)?;
-        if events {
-            return Err(VaultError::SharedWithEvents);
-        }
-        let (fsync, commit): (String, String) = sqlx::query_as(SETTINGS).fetch_one(&self.pool).await.map_err(failed)?;
-        if fsync != "on" {
-            return Err(VaultError::NotDurable { setting: "fsync", found: fsync, expected: "on" });
-        }
-        if commit == "off" {
-            let expected = "on, local, remote_write or remote_apply";
-            return Err(VaultError::NotDurable { setting: "synchronous_commit", found: commit, expected });
-        }
-        Ok(())
+        answered("answer for its settings", async {
+            let failed = |error| VaultError::store("answer for its settings", error);
+            let (_, events): (bool, bool) = sqlx::query_as(TABLES).fetch_one(&self.pool).await.map_err(failed)?;
+            if events {
+                return Err(VaultError::SharedWithEvents);
+            }
+            let (fsync, commit): (String, String) =
+                sqlx::query_as(SETTINGS).fetch_one(&self.pool).await.map_err(failed)?;
+            if fsync != "on" {
+                return Err(VaultError::NotDurable { setting: "fsync", found: fsync, expected: "on" });
+            }
+            if commit == "off" {
+                let expected = "on, local, remote_write or remote_apply";
+                return Err(VaultError::NotDurable { setting: "synchronous_commit", found: commit, expected });
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn close(&self) {

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of one test's own, which may be stopped hard and started again.
+//! A PostgreSQL cluster of one test's own, which may be stopped hard, started again, or frozen.
 
 use crate::support::{Backend, backends, postgres};
 use std::path::{Path, PathBuf};
@@ -50,6 +50,11 @@ impl Cluster {
         self.folder.join("data")
     }
 
+    /// A program of the server's.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// Stops it without any courtesy: every connection breaks, and it must recover from its log.
     pub fn stop_hard(&self) {
         self.control(&["stop", "-m", "immediate"]);
@@ -67,7 +72,7 @@ impl Cluster {
 
     /// As the script does it: PostgreSQL refuses to run as root, so root runs it as another.
     fn control(&self, arguments: &[&str]) {
-        let (data, program) = (self.data(), self.programs.join("pg_ctl"));
+        let (data, program) = (self.data(), self.program("pg_ctl"));
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
         let mut command = if is_root {
             let there = Command::new("getent").args(["passwd", "postgres"]).stdout(Stdio::null()).status();
@@ -82,10 +87,42 @@ impl Cluster {
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(status.success(), "pg_ctl {arguments:?} failed");
     }
+
+    /// Every process of the server halts where it is: connections stay open, and nothing is answered on any of them.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// They go on as if nothing had been.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let Ok(text) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return };
+        let postmaster = text.lines().next().unwrap().to_owned();
+        // The postmaster first, so that it makes no more children meanwhile.
+        for id in std::iter::once(postmaster.clone()).chain(children(&postmaster)) {
+            // A child may have ended by itself.
+            let _ = Command::new("kill").args(["-s", name, &id]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+/// The processes whose parent is this one.
+fn children(parent: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_child = |id: &String| {
+        // `id (name) state parent …`; a name may hold anything, even brackets.
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(parent)
+    };
+    processes.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.thaw();
         let _ = std::panic::catch_unwind(|| script(&["stop", self.folder.to_str().unwrap()]));
     }
 }

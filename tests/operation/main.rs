@@ -10,6 +10,7 @@ mod cluster;
 mod commands;
 mod crashes;
 mod faults;
+mod frozen;
 mod full_disk;
 mod outage;
 mod small_disk;

@@ -5,7 +5,11 @@ use crate::api::state::ApiState;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
+
+/// How long readiness may take to find out; whoever asks does so every few seconds.
+const READY_WITHIN: Duration = Duration::from_secs(3);
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,7 +30,12 @@ pub async fn find_liveness() -> HttpResponse {
 #[utoipa::path(tag = "operation", operation_id = "find_readiness", responses((status = 200, body = Health, description = "Ready"), (status = 503, body = Health, description = "Not ready")), security(()))]
 #[get("/health/ready")]
 pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
-    match state.app.check().await {
+    let Ok(checked) = tokio::time::timeout(READY_WITHIN, state.app.check()).await else {
+        let status = format!("database or key store did not answer within {} s", READY_WITHIN.as_secs());
+        tracing::warn!(error = status, "not ready");
+        return HttpResponse::ServiceUnavailable().json(Health { status });
+    };
+    match checked {
         Ok(()) => HttpResponse::Ok().json(Health { status: "ok".to_owned() }),
         Err(error) => {
             tracing::warn!(error = %error, causes = causes(&error), "not ready");

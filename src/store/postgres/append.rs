@@ -3,15 +3,16 @@
 use crate::domain::ids::{OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
+use crate::patience::{NoAnswer, is_no_answer, within};
 use crate::projections::{Row, RowKey};
 use crate::store::plan::{Known, Plan, Wanted, plan, wanted};
 use crate::store::postgres::follow::CHANNEL;
-use crate::store::postgres::{BEGIN, PgStore};
+use crate::store::postgres::{APPEND_LIMIT, BEGIN, PgStore};
 use crate::store::stored::{body_of, digest_from, from_position, row_from, to_position};
 use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError, raise};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row as _, SqlSafeStr as _};
+use sqlx::{Postgres, Row as _, SqlSafeStr as _, Transaction};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -78,26 +79,49 @@ impl PgStore {
         groups: &[Group],
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
+        let no_answer = |error: NoAnswer| sqlx::Error::Io(error.into());
+        let (transaction, planned) = within(APPEND_LIMIT, self.write_uncommitted(groups, now))
+            .await
+            .map_err(|error| StoreError::during("an append")(no_answer(error)))??;
+        // Without an answer from here on nobody knows whether it happened, and only a repeat can tell.
+        let ending =
+            async { if planned.events.is_empty() { transaction.rollback().await } else { transaction.commit().await } };
+        within(APPEND_LIMIT, ending).await.unwrap_or_else(|error| Err(no_answer(error))).map_err(|error| {
+            if planned.events.is_empty() {
+                StoreError::during("end an append")(error)
+            } else {
+                StoreError::during_commit(error)
+            }
+        })?;
+        if !planned.events.is_empty() {
+            raise(&self.size, planned.head.size);
+        }
+        Ok(planned.answers)
+    }
+
+    /// All of an append but its commit.
+    async fn write_uncommitted<'g>(
+        &self,
+        groups: &'g [Group],
+        now: Timestamp,
+    ) -> Result<(Transaction<'static, Postgres>, Plan<'g>), StoreError> {
         let mut transaction =
             self.writing.begin_with(BEGIN.into_sql_str()).await.map_err(StoreError::during("begin an append"))?;
         let head = lock_head(&mut transaction).await?;
         let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
         let planned = plan(groups, &head, known, now)?;
-        if planned.events.is_empty() {
-            transaction.rollback().await.map_err(StoreError::during("end an append"))?;
-            return Ok(planned.answers);
+        if !planned.events.is_empty() {
+            write(&mut transaction, &planned).await?;
         }
-        write(&mut transaction, &planned).await?;
-        transaction.commit().await.map_err(StoreError::during_commit)?;
-        raise(&self.size, planned.head.size);
-        Ok(planned.answers)
+        Ok((transaction, planned))
     }
 }
 
 /// Whether a connection was found dead, or the database said that it is going away.
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        // One that says nothing is not known to be dead, and asking another would take as long again.
+        sqlx::Error::Io(error) => !is_no_answer(error),
         // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P05 and 25P03: idle for too long, also within a transaction;
         // 40001, 40P01: serialisation, deadlock.
         sqlx::Error::Database(error) => {

@@ -13,6 +13,7 @@ mod service_test;
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
+use crate::patience::prove_alive;
 use crate::projections::Row;
 use crate::store::{
     Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
@@ -32,6 +33,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a caller waits for a connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read may take. PostgreSQL's own limit on statements is no use against a server that is frozen.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+/// How long an append may take before it commits, and then again its commit; waiting for the head's lock is within it.
+const APPEND_LIMIT: Duration = Duration::from_secs(15);
 
 /// Every statement of the service is made for an index, so its plan must not depend on statistics: those of a young
 /// database say that its tables are small, and a plan made then reads all of them for each recording until the next
@@ -92,6 +97,7 @@ impl PgStore {
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 // A connection that died is found by its next statement; asking each time costs a quarter of all reads.
                 .test_before_acquire(false)
+                .after_release(|connection, _| Box::pin(prove_alive(connection.ping())))
         };
         let reading =
             pool(connections.max(2)).connect_with(options.clone()).await.map_err(StoreError::during("connect"))?;

@@ -3,11 +3,12 @@
 use crate::domain::event::{Class, PartRef, Recorded};
 use crate::domain::ids::{EventId, StreamId};
 use crate::domain::time::Timestamp;
+use crate::patience::within;
 use crate::projections::Row;
-use crate::store::postgres::PgStore;
 use crate::store::postgres::append::{
     full_head, generation_of, is_lost, kept_answer_of, row_at, row_of, select_kept_answers,
 };
+use crate::store::postgres::{PgStore, READ_LIMIT};
 use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, in_place, to_position};
 use crate::store::{
     EventQuery, Head, KeptAnswer, PARTS_PER_EVENT, Reach, RowPath, RowQuery, RowWanted, SingleRow, StoreError,
@@ -106,8 +107,18 @@ fn organisation_of(reach: &Reach) -> Option<&str> {
     }
 }
 
-/// Runs something that may be repeated once more where its pooled connection turned out to be dead.
+/// Runs something that may be repeated once more where its pooled connection turned out to be dead, and gives up after a
+/// while where there is no answer.
 pub(super) async fn again<T, F, Reading>(pool: &PgPool, read: F) -> Result<T, sqlx::Error>
+where
+    F: Fn(PgPool) -> Reading,
+    Reading: Future<Output = Result<T, sqlx::Error>>,
+{
+    within(READ_LIMIT, again_however_long(pool, read)).await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
+}
+
+/// The same for what reads a whole table, which takes its time.
+pub(super) async fn again_however_long<T, F, Reading>(pool: &PgPool, read: F) -> Result<T, sqlx::Error>
 where
     F: Fn(PgPool) -> Reading,
     Reading: Future<Output = Result<T, sqlx::Error>>,

@@ -3,7 +3,7 @@
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
 use crate::store::postgres::append::{close_rows, generation_of, generation_to, insert_rows, lock_head, row_of};
-use crate::store::postgres::read::again;
+use crate::store::postgres::read::{again, again_however_long};
 use crate::store::postgres::{BEGIN, PgStore};
 use crate::store::stored::{from_position, to_position};
 use crate::store::{OPEN_END, StoreError};
@@ -114,7 +114,7 @@ impl PgStore {
 
     pub(super) async fn count_rows(&self) -> Result<(u64, u64), StoreError> {
         let (versions, open): (i64, i64) =
-            again(&self.pool, async |pool| sqlx::query_as(ROW_COUNTS).fetch_one(&pool).await)
+            again_however_long(&self.pool, async |pool| sqlx::query_as(ROW_COUNTS).fetch_one(&pool).await)
                 .await
                 .map_err(StoreError::during("count rows"))?;
         Ok((to_position(versions)?, to_position(open)?))
