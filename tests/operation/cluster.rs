@@ -50,6 +50,11 @@ impl Cluster {
         self.folder.join("data")
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// A program of the server's.
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)

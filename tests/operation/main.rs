@@ -12,5 +12,7 @@ mod crashes;
 mod faults;
 mod frozen;
 mod full_disk;
+mod lost_answers;
 mod outage;
+mod proxy;
 mod small_disk;
