@@ -4,6 +4,7 @@ use crate::support::{Backend, Client, postgres};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// A folder with a database of its own, and the commands that work on it.
@@ -62,7 +63,16 @@ impl Place {
 
     /// Starts serving and waits until it says where.
     pub fn serve(&self) -> Served {
-        let mut child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_with(&[])
+    }
+
+    /// The same with other settings, by the names of their variables.
+    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
+        let mut command = self.command(&["serve"]);
+        command.envs(settings.iter().copied());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&log);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let base = loop {
             let line = lines.next().expect("the service ended before it served").unwrap();
@@ -71,8 +81,13 @@ impl Place {
             }
         };
         // The pipe is read on, so that the service never waits for it.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        Served { child, base }
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| {
+                eprintln!("{line}");
+                *kept.lock().unwrap() += &(line + "\n");
+            });
+        });
+        Served { child, base, log }
     }
 
     /// Somebody who calls the service.
@@ -107,9 +122,14 @@ impl Ran {
 pub struct Served {
     pub child: Child,
     pub base: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Served {
+    /// What it has written to its log since it serves; grows on.
+    pub fn log(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.log)
+    }
     /// As a power failure of the process: no handler runs.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -6,6 +6,7 @@
 mod support;
 
 mod binary;
+mod canaries;
 mod cluster;
 mod commands;
 mod crashes;
