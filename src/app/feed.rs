@@ -55,6 +55,7 @@ impl App {
         allow(caller, Scope::EventsRead)?;
         let until = self.size_as_of(query.as_of).await?;
         let mut follow = self.store.follow();
+        let mut stopping = self.stopping.subscribe();
         let deadline = tokio::time::Instant::now() + query.wait;
         loop {
             follow.mark_unchanged();
@@ -62,11 +63,14 @@ impl App {
             if !page.events.is_empty() || until.is_some() || query.wait.is_zero() {
                 return Ok(page);
             }
-            // Only a commit that this store learns of ends the wait early; the page is read again in any case.
-            match tokio::time::timeout_at(deadline, follow.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return self.feed_page(caller, query, until).await,
+            // A commit that this store learns of ends the wait early, or the service's end; the page is read again in any
+            // case.
+            tokio::select! {
+                changed = follow.changed() => if changed.is_ok() { continue },
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = tokio::time::sleep_until(deadline) => {}
             }
+            return self.feed_page(caller, query, until).await;
         }
     }
 

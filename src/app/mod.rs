@@ -45,6 +45,7 @@ use crate::store::{Store, StoreError};
 use crate::vault::Vault;
 use known::Known;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// As of when a read answers.
@@ -66,6 +67,8 @@ pub struct App {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     known: Arc<Known>,
+    /// Whether nobody may wait for events any more.
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 impl App {
@@ -82,7 +85,8 @@ impl App {
         let batch_clock = Arc::clone(&clock);
         let (writer, task) = Writer::start(Arc::clone(&store), batch_events, move || batch_clock.now());
         let reader = Reader::start(&store);
-        (Self { store, vault, writer, reader, clock, ids, known: Arc::new(Known::default()) }, task)
+        let (known, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
+        (Self { store, vault, writer, reader, clock, ids, known, stopping }, task)
     }
 
     /// The store that the app runs on, for the edges' own registry and health.
@@ -120,6 +124,12 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Ends every wait for events, here and in all clones: those who wait are answered with what there is. For a service that
+    /// stops, which would wait for them else.
+    pub fn end_waits(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// How many appends wait for the writer.

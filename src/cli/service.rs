@@ -129,9 +129,10 @@ impl Service {
         Ok(Self { app, addresses, public_url, server, writer })
     }
 
-    /// Stops: no new connections, accepted work finishes, then the stores are closed.
+    /// Stops: no new connections, nobody waits for events any more, accepted work finishes, then the stores are closed.
     pub async fn stop(self) {
         let Self { app, writer, server, .. } = self;
+        app.end_waits();
         server.stop().await;
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);

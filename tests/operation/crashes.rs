@@ -5,7 +5,7 @@ use crate::support::backends;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 async fn send(http: &reqwest::Client, base: &str, token: &str, path: &str, key: &str, body: &Value) -> Option<Value> {
@@ -120,5 +120,37 @@ async fn accepted_work_finishes_when_the_service_is_told_to_stop() {
         assert_eq!(answers.lines().count(), count, "every line was answered");
         assert!(answers.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["status"] == 201));
         place.run(&["replay", "--check", "--quiet"]).expect_status(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_wait_for_events_are_answered_when_the_service_stops() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let served = place.serve();
+        let caller = place.caller(&served);
+        caller.person().await;
+        let head = caller.head().await;
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let caller = caller.clone();
+                tokio::spawn(async move { caller.get(&format!("/v1/events?after={head}&wait_ms=20000")).await })
+            })
+            .collect();
+        // They wait once the service has accepted them; it does not say so, but a later request on its few threads is
+        // answered after they were begun.
+        for _ in 0..20 {
+            caller.get("/v1/events?limit=1").await.expect(200);
+        }
+        assert!(waiting.iter().all(|poll| !poll.is_finished()));
+        let started = Instant::now();
+        let stopped = tokio::task::spawn_blocking(|| served.terminate()).await.unwrap();
+        assert_eq!(stopped, Some(0));
+        assert!(started.elapsed() < Duration::from_secs(4), "it took {:?}", started.elapsed());
+        for poll in waiting {
+            let page = poll.await.unwrap().expect(200);
+            assert_eq!(page.body["items"].as_array().unwrap().len(), 0);
+            assert_eq!(page.body["complete_to"]["position"].as_u64(), Some(head));
+        }
     }
 }
