@@ -58,7 +58,6 @@ impl TestService {
 
     /// Starts on a fresh store with more lines of configuration.
     pub async fn start_with(backend: Backend, configuration: &str) -> Self {
-        install_providers();
         let folder = tempfile::tempdir().unwrap();
         let (database, keys) = match backend {
             Backend::Sqlite => (
@@ -67,6 +66,12 @@ impl TestService {
             ),
             Backend::Postgres => postgres::fresh().await,
         };
+        Self::start_on(folder, &database, &keys, configuration).await
+    }
+
+    /// Starts on databases that are there.
+    pub async fn start_on(folder: TempDir, database: &str, keys: &str, configuration: &str) -> Self {
+        install_providers();
         let file = folder.path().join("cairn.toml");
         std::fs::write(
             &file,
