@@ -1,8 +1,10 @@
 //! PostgreSQL that is there and says nothing: connections stay open, no answer comes. Only the service's own limits help.
 
+use crate::binary::Place;
 use crate::cluster::{Cluster, until};
 use crate::outage::{narrative, place_on, settle, tell};
 use crate::support::Client;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -66,4 +68,36 @@ async fn a_database_that_says_nothing_is_unavailable_and_not_waited_for() {
     caller.post("/v1/narratives", &narrative(&person, "Afterwards")).await.expect(201);
     assert_eq!(served.terminate(), Some(0));
     place.run(&["replay", "--check", "--quiet"]).expect_status(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_say_nothing_are_unavailable_and_not_erased() {
+    let (Some(events), Some(keys)) = (Cluster::start(), Cluster::start()) else { return };
+    let ((database, _), (_, kept)) = (events.databases().await, keys.databases().await);
+    let place = Place::on(tempfile::tempdir().unwrap(), database, kept, Vec::new());
+    let served = place.serve_with(&[("CAIRN_KEY_CACHE_MS", "0")]);
+    let caller = place.caller(&served);
+    let person = caller.person().await;
+    let head = caller.head().await;
+    keys.freeze();
+    let body = json!({"occurred_at": "2026-01-05", "name": "Robin Sample"});
+    let path = format!("/v1/people/{person}");
+    let started = Instant::now();
+    let (read, registered, told) =
+        tokio::join!(caller.get(&path), caller.post("/v1/people", &body), tell(&caller, &person, "during"));
+    for answer in [read, registered, told] {
+        answer.expect_problem(503, "keys-unavailable");
+    }
+    assert!(started.elapsed() < Duration::from_secs(17), "it took {:?}", started.elapsed());
+    // What needs no key is answered as ever.
+    assert_eq!(caller.head().await, head);
+    keys.thaw();
+    until("the service to be ready", Duration::from_secs(20), async || {
+        (caller.get("/health/ready").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(caller.get(&path).await.expect(200).body["name"], "Morgan Sample");
+    caller.post("/v1/people", &body).await.expect(201);
+    tell(&caller, &person, "during").await.expect(201);
+    assert_eq!(served.terminate(), Some(0));
 }
