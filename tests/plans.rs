@@ -31,8 +31,8 @@ const LARGE: [&str; 9] = ["event", "e", "part", "p", "row_version", "r", "row_ke
 const WRITTEN_FOR: &[(&str, &[&str])] = &[
     ("FROM idempotency WHERE digest", &["idempotency"]),
     ("organisation_counter + 1", &["event_organisation"]),
-    ("to_position >= MIN(?2, h.size)", &["row_version_id"]),
-    ("to_position >= LEAST($2::bigint, h.size)", &["row_version_id"]),
+    ("FROM json_each(?1) AS w CROSS JOIN log_head", &["row_version_id"]),
+    ("FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY AS w", &["row_version_id"]),
     ("r.kind = $1::text", &["row_version_list"]),
     ("r.person = ", &["row_version_person"]),
     ("r.outcome = ", &["row_version_outcome"]),

@@ -30,11 +30,18 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the task on the current runtime; `write` is the writer's connection.
-    pub(super) fn start(options: SqliteConnectOptions, write: SqlitePool) -> Self {
-        let own = SqlitePoolOptions::new().max_connections(1).min_connections(0).connect_lazy_with(options);
+    pub(super) async fn start(options: SqliteConnectOptions, write: SqlitePool) -> Result<Self, StoreError> {
+        // Opened once: by a later opening, another file may stand at the path, which this log is not of.
+        let own = SqlitePoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_with(options)
+            .await
+            .map_err(StoreError::during("open"))?;
         let due = Arc::new(Notify::new());
         let task = tokio::spawn(run(Arc::clone(&due), own.clone(), write));
-        Self { appended: AtomicU64::new(0), due, own, task }
+        Ok(Self { appended: AtomicU64::new(0), due, own, task })
     }
 
     /// Takes note of an append.

@@ -95,7 +95,8 @@ impl SqliteStore {
             problem: format!("the tables cannot be brought up to date: {error}"),
             remedy: "use the version of cairn that last wrote this database, or a newer one".to_owned(),
         })?;
-        let checkpoints = checkpoint::Checkpoints::start(options.clone().create_if_missing(false), write.clone());
+        let checkpoints =
+            checkpoint::Checkpoints::start(options.clone().create_if_missing(false), write.clone()).await?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let cores = u32::try_from(cores).unwrap_or(u32::MAX / 2);
         let read = SqlitePoolOptions::new()
