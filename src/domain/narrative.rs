@@ -126,6 +126,10 @@ pub struct Narrative {
     /// Where the text stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<PartRef>,
+    /// Where the account stood as it was first told, with its author's name, once it was amended: an amendment names who
+    /// amended, who may be somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_words: Option<PartRef>,
     /// Whether it was withdrawn, and where the reason stands.
     pub withdrawn: bool,
     /// Where the reason of the withdrawal stands.
@@ -152,6 +156,7 @@ pub fn evolve(state: Option<Narrative>, event: &Recorded) -> Result<Narrative, C
             version_id: event.event,
             amendments: 0,
             words: event.part(Class::Words),
+            first_words: None,
             withdrawn: false,
             withdrawal: None,
             responses: Vec::new(),
@@ -162,6 +167,7 @@ pub fn evolve(state: Option<Narrative>, event: &Recorded) -> Result<Narrative, C
             version_id: event.event,
             amendments: narrative.amendments + 1,
             words: event.part(Class::Words),
+            first_words: narrative.first_words.or(narrative.words),
             ..narrative
         }),
         (Facts::NarrativeWithdrawn(_), Some(narrative)) => {

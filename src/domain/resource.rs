@@ -108,6 +108,7 @@ impl Resource {
             Self::Narrative(narrative) => narrative
                 .words
                 .into_iter()
+                .chain(narrative.first_words)
                 .chain(narrative.withdrawal)
                 .chain(narrative.responses.iter().filter_map(|response| response.words))
                 .collect(),

@@ -49,12 +49,18 @@ async fn a_narrative_is_superseded_answered_and_withdrawn_and_nothing_is_lost() 
 
         let path = format!("/v1/narratives/{id}");
         let amendment = json!({"occurred_at": "2026-02-03", "text": "She said: I miss Bess, my dog", "reason": "She added it",
-            "verbatim_spans": [{"start": 10, "end": 29}]});
+            "verbatim_spans": [{"start": 10, "end": 29}], "author_name": "A. Nother"});
         let amended = caller.change(&format!("{path}/amendments"), 0, &amendment).await.expect(201);
         assert_eq!((amended.header("etag"), amended.body["version"].as_u64()), (Some("\"1\""), Some(1)));
         let second = found(caller, "narratives", &id).await.body;
         assert_eq!(second["verbatim"], json!(["I miss Bess, my dog"]));
         assert_eq!((&second["amendments"], &second["amendment_reason"]), (&json!(1), &json!("She added it")));
+        assert_eq!(
+            (&second["author"], &second["author_name"], &second["amended_by_name"]),
+            (&json!("practitioner"), &json!("R. Specimen"), &json!("A. Nother")),
+            "whoever amends does not become the author"
+        );
+        assert_eq!((&first["amended_by_name"], &second["amended_by_name"]), (&json!(null), &json!("A. Nother")));
         assert_eq!(second["outcomes"], json!([somebody.outcome]), "absent outcomes are kept");
         assert_ne!(second["version_id"], first["version_id"]);
         assert_eq!((&second["occurred_at"], &second["recorded_at"]), (&json!("2026-02-01"), &first["recorded_at"]));

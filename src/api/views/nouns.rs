@@ -131,6 +131,9 @@ pub struct NarrativeView {
     pub outcomes: Vec<String>,
     /// Why it was amended last.
     pub amendment_reason: Option<String>,
+    /// Who amended it last, by name; the author is who told it first.
+    #[serde(default)]
+    pub amended_by_name: Option<String>,
     /// Why it was withdrawn.
     pub withdrawal_reason: Option<String>,
     /// What others said of it.
@@ -141,7 +144,10 @@ impl View for NarrativeView {
     fn of(seen: &Seen) -> Result<Self, AppError> {
         let Resource::Narrative(narrative) = &seen.row.resource else { return Err(other_kind()) };
         let words: NarrativeWords = seen.content(narrative.words)?.flatten().unwrap_or_default();
+        let first: NarrativeWords = seen.content(narrative.first_words)?.flatten().unwrap_or_default();
         let withdrawal: NarrativeWords = seen.content(narrative.withdrawal)?.flatten().unwrap_or_default();
+        let (author_name, amended_by_name) =
+            if narrative.amendments == 0 { (words.author_name, None) } else { (first.author_name, words.author_name) };
         let mut responses = Vec::with_capacity(narrative.responses.len());
         for response in &narrative.responses {
             let said: NarrativeWords = seen.content(response.words)?.flatten().unwrap_or_default();
@@ -167,7 +173,7 @@ impl View for NarrativeView {
             version_id: narrative.version_id.to_string(),
             amendments: narrative.amendments,
             author: narrative.author.into(),
-            author_name: shown(words.author_name),
+            author_name: shown(author_name),
             perspective: narrative.perspective.into(),
             knowledge_form: narrative.knowledge_form.into(),
             verbatim_spans: narrative
@@ -179,6 +185,7 @@ impl View for NarrativeView {
             conversation: narrative.conversation.as_ref().map(ToString::to_string),
             outcomes: ids(&narrative.outcomes),
             amendment_reason: shown(words.reason),
+            amended_by_name: shown(amended_by_name),
             withdrawal_reason: shown(withdrawal.reason),
             responses,
         })
