@@ -288,6 +288,7 @@ impl From<AppError> for Problem {
             }
             AppError::Erased => Self::new(Type::Erased),
             AppError::KeysUnavailable(_) => logged(&error, Type::KeysUnavailable),
+            AppError::KeysFull(_) => logged(&error, Type::StorageFull),
             AppError::Tampered { .. } => logged(&error, Type::Tampered),
             AppError::CannotFollow { .. } => logged(&error, Type::Internal),
             AppError::Store(store) => match store.as_ref() {

@@ -234,7 +234,7 @@ enum Fault<E> {
 impl<E: From<AppError>> Fault<E> {
     fn of(error: AppError) -> Self {
         match error {
-            AppError::Store(_) | AppError::KeysUnavailable(_) => Self::Whole(error),
+            AppError::Store(_) | AppError::KeysUnavailable(_) | AppError::KeysFull(_) => Self::Whole(error),
             AppError::Refused(refusal) => Self::Line(AppError::Refused(in_line(refusal)).into()),
             error => Self::Line(error.into()),
         }

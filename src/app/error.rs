@@ -67,6 +67,9 @@ pub enum AppError {
     /// Personal parts cannot be opened now: the key store is away. Nothing is known to be erased.
     #[error("the keys are not available")]
     KeysUnavailable(#[source] Arc<VaultError>),
+    /// There is no space left for new keys; what is there can be opened.
+    #[error("the key store has no space left")]
+    KeysFull(#[source] Arc<VaultError>),
     /// The person's keys were destroyed by an erasure: nothing more can be recorded about them.
     #[error("this person's record was erased")]
     Erased,
@@ -91,6 +94,7 @@ impl From<VaultError> for AppError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Erased => Self::Erased,
+            VaultError::Full { .. } => Self::KeysFull(Arc::new(error)),
             error => Self::KeysUnavailable(Arc::new(error)),
         }
     }

@@ -41,6 +41,14 @@ pub enum VaultError {
         /// Why it failed.
         source: Cause,
     },
+    /// There is no space left for the key store.
+    #[error("the key store has no space left to {operation}")]
+    Full {
+        /// What was being done.
+        operation: &'static str,
+        /// Why it failed.
+        source: Cause,
+    },
     /// The key store holds something that cannot be there.
     #[error("the key store is damaged: {0}")]
     Damaged(&'static str),
@@ -83,8 +91,18 @@ pub enum VaultError {
 impl VaultError {
     /// Names the operation that a database error ended.
     pub(super) fn store(operation: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Store { operation, source: Arc::new(error) }
+        let source: Cause = Arc::new(error);
+        if is_full(&*source) { Self::Full { operation, source } } else { Self::Store { operation, source } }
     }
+}
+
+/// Whether a database says that there is no space: SQLITE_FULL is 13, PostgreSQL's disk_full 53100.
+fn is_full(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let code = error
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error)
+        .and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("13" | "53100"))
 }
 
 impl From<MasterKeyError> for VaultError {

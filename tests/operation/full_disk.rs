@@ -138,7 +138,7 @@ async fn a_full_disk_of_keys_refuses_new_people_only() {
         }
         registered.push(answer.id());
     };
-    refused.expect_problem(503, "keys-unavailable");
+    refused.expect_problem(507, "storage-full");
     tell(&caller, &person, 0).await.expect(201);
     disk.give_back();
     registered.push(caller.post("/v1/people", &body).await.expect(201).id());
