@@ -7,6 +7,7 @@ use crate::raw::Raw;
 use crate::report::{Report, Target};
 use crate::sample::{Bulk, People, bulk, send_bulk};
 use crate::{Fallible, Plan};
+use cairn::app::sample::SamplePerson;
 
 /// Connections that import.
 const CONNECTIONS: usize = 4;
@@ -31,6 +32,7 @@ pub async fn measure(
     server: &Server,
     plan: &Plan,
     people: &People,
+    lives: &mut impl Iterator<Item = SamplePerson>,
     raw: &mut Raw,
     report: &mut Report,
 ) -> Fallible<()> {
@@ -39,8 +41,7 @@ pub async fn measure(
     let lines = plan.events / slices;
     let (mut mixed, mut like, mut limits, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for slice in 0..slices {
-        // Seed 1 is in the log already.
-        mixed.push(import(server, &bulk(server, 2 + slice as u64, lines)).await?);
+        mixed.push(import(server, &bulk(server, lives, lines)).await?);
         if slice < plan.repeats {
             let run = import(server, &people.bulk(server, slice, LIKE_LINES.min(lines * 2))).await?;
             let limit = raw.run(256, plan.time, place.postmaster).await?.rate;

@@ -138,7 +138,8 @@ async fn measure(
     let place = Place::fresh(backend, folder, cluster).await?;
     let server = place.serve(BATCH_EVENTS)?;
     // The first of the log: what is read later, as it stood and as it stands.
-    let first = sample::bulk(&server, 1, 10_000);
+    let mut lives = sample::lives();
+    let first = sample::bulk(&server, &mut lives, 10_000);
     let (_, made) = sample::send_bulk(&server, &first, 1, true).await?;
     let people = sample::People::register(&server, PEOPLE).await?;
     let narratives = people.requests(&server);
@@ -155,7 +156,7 @@ async fn measure(
         reads::measure(&place, &server, plan, &made, report).await?;
     }
     if plan.wants("bulk") {
-        bulk::measure(&place, &server, plan, &people, &mut raw, report).await?;
+        bulk::measure(&place, &server, plan, &people, &mut lives, &mut raw, report).await?;
         let end = appends.at_64().await?;
         bulk::compare_ends(backend, &server, &beginning, &end, report);
     }

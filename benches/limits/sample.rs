@@ -3,7 +3,7 @@
 use crate::Fallible;
 use crate::load::{Connection, Request};
 use crate::place::Server;
-use cairn::app::sample::{SampleLine, population};
+use cairn::app::sample::{SampleLine, SamplePerson, population};
 use cairn::app::words::LifeTime;
 use std::time::Instant;
 
@@ -24,11 +24,16 @@ pub struct Made {
     pub position: u64,
 }
 
-/// Requests with at least `lines` lines of the population of a seed.
-pub fn bulk(server: &Server, seed: u64, lines: usize) -> Vec<Bulk> {
+/// People of one population, whose identifiers are their own, one after the other.
+pub fn lives() -> impl Iterator<Item = SamplePerson> {
+    population(u64::MAX, 1, LifeTime::Year(2025))
+}
+
+/// Requests with at least `lines` lines of the next of these people.
+pub fn bulk(server: &Server, lives: &mut impl Iterator<Item = SamplePerson>, lines: usize) -> Vec<Bulk> {
     let mut requests = Vec::new();
     let (mut text, mut operations, mut total) = (String::new(), Vec::new(), 0);
-    for person in population(u64::MAX, seed, LifeTime::Year(2025)) {
+    for person in lives {
         if operations.len() + person.lines.len() > BULK_LINES {
             requests.push(Bulk { request: Request::batch(server, &text), operations: std::mem::take(&mut operations) });
             text.clear();
