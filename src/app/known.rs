@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How long anything is remembered: microseconds.
 pub const LIFE_MICROS: i64 = 30_000_000;
 /// How many entries of each sort are remembered at most.
-const ENTRIES_MAX: usize = 100_000;
+const ENTRIES_MAX: usize = 50_000;
 
 /// Whose a recording is: this never changes while it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub use crate::domain::reference;
 use crate::domain::time::Timestamp;
 use crate::store::reader::Reader;
 use crate::store::writer::Writer;
-use crate::store::{Store, StoreError};
+use crate::store::{Head, Store, StoreError};
 use crate::vault::Vault;
 use known::Known;
 use std::sync::Arc;
@@ -148,6 +148,24 @@ impl App {
         Ok(())
     }
 
+    /// The size that a read is as of, and `None` for now, for whoever holds it against the head that comes with the answer
+    /// ([`Self::within`]): asking for the head first would be half of a single read.
+    async fn size_asked_for(&self, as_of: Option<AsOf>) -> Result<Option<u64>, AppError> {
+        match as_of {
+            // Beyond every position that there can be is beyond the head, too.
+            Some(AsOf::Position(position)) => Ok(Some(position.saturating_add(1))),
+            other => self.size_as_of(other).await,
+        }
+    }
+
+    /// Refuses an answer as of a size that the log does not have yet.
+    fn within(size: Option<u64>, head: &Head) -> Result<(), AppError> {
+        match size {
+            Some(size) if size > head.size => Err(not_there_yet(head.size)),
+            _ => Ok(()),
+        }
+    }
+
     /// The size that a read is as of; `None` for now.
     async fn size_as_of(&self, as_of: Option<AsOf>) -> Result<Option<u64>, AppError> {
         match as_of {
@@ -155,13 +173,7 @@ impl App {
             Some(AsOf::Position(position)) => {
                 let head = self.store.head().await?;
                 if position >= head.size {
-                    return Err(AppError::InvalidQuery {
-                        parameter: "as_of",
-                        detail: format!(
-                            "the log is complete to {}; that position is not in it yet",
-                            describe_end(head.size)
-                        ),
-                    });
+                    return Err(not_there_yet(head.size));
                 }
                 Ok(Some(position + 1))
             }
@@ -176,6 +188,11 @@ impl App {
             }
         }
     }
+}
+
+fn not_there_yet(size: u64) -> AppError {
+    let detail = format!("the log is complete to {}; that position is not in it yet", describe_end(size));
+    AppError::InvalidQuery { parameter: "as_of", detail }
 }
 
 fn describe_end(size: u64) -> String {

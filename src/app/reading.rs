@@ -129,8 +129,9 @@ impl App {
         as_of: Option<AsOf>,
     ) -> Result<Option<(Complete, Row)>, AppError> {
         allow(caller, Scope::to_read(kind))?;
-        let size = self.size_as_of(as_of).await?;
+        let size = self.size_asked_for(as_of).await?;
         let (head, row) = self.reader.row(Self::reach(caller), id, size).await?;
+        Self::within(size, &head)?;
         Ok(row.filter(|row| row.kind() == kind).map(|row| (Complete::to(&head, size), row)))
     }
 
@@ -148,8 +149,8 @@ impl App {
     /// See [`AppError`].
     pub async fn list(&self, caller: &Caller, kind: Kind, listing: &Listing) -> Result<Page, AppError> {
         allow(caller, Scope::to_read(kind))?;
-        let size = self.size_as_of(listing.as_of).await?;
         let path = path_of(kind, listing)?;
+        let size = self.size_asked_for(listing.as_of).await?;
         let from_position = listing.changed_after.into_iter().chain(listing.after).max().map_or(0, |after| after + 1);
         let query = RowQuery {
             organisation: caller.organisation.clone(),
@@ -166,6 +167,7 @@ impl App {
             limit: listing.limit.saturating_add(1),
         };
         let (head, mut rows) = self.store.rows(&query).await?;
+        Self::within(size, &head)?;
         let more = rows.len() > listing.limit as usize;
         rows.truncate(listing.limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.from_position);

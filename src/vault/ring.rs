@@ -19,8 +19,8 @@ use std::time::Duration;
 /// Tells the time since some fixed moment; never goes back.
 pub type MonotonicClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// How many keys are kept unwrapped, of each of the two kinds of look-up; about 40 MB when full.
-const CACHE_ENTRIES: usize = 100_000;
+/// How many keys are kept unwrapped, of each of the two kinds of look-up; about 20 MB when full.
+const CACHE_ENTRIES: usize = 50_000;
 
 /// What a look-up of one key came to.
 pub(super) type Found = Result<DataKey, VaultError>;
