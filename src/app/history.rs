@@ -10,7 +10,7 @@ use crate::domain::contribution::ContributionWords;
 use crate::domain::event::{Class, Facts, Kind, PartRef, Recorded};
 use crate::domain::ids::{OutcomeId, StreamId};
 use crate::domain::narrative::NarrativeWords;
-use crate::domain::outcome::OutcomeWords;
+use crate::domain::outcome::{OutcomeContent, OutcomeWords};
 use crate::domain::personal::{Personal, Words};
 use crate::domain::resource::Resource;
 use crate::domain::review::ReviewWords;
@@ -108,11 +108,11 @@ impl App {
         for ((place, name), content) in self.open_parts(places).await? {
             opened.entry(place.position).or_default().insert(name, content);
         }
-        let mut titles: BTreeMap<StreamId, String> = BTreeMap::new();
+        let mut outcomes: BTreeMap<StreamId, Before> = BTreeMap::new();
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
             let words = opened.remove(&event.position).unwrap_or_default();
-            let told = tell_event(&event, &words, &mut titles);
+            let told = tell_event(&event, &words, &mut outcomes);
             let late =
                 event.recorded_at.micros().saturating_sub(event.header.occurred_at.until().micros()) > LATE_MICROS;
             let who = match told.perspective {
@@ -153,13 +153,13 @@ fn plain(code: &str) -> String {
     code.replace('_', " ")
 }
 
-fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut BTreeMap<StreamId, String>) -> Told {
+fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, outcomes: &mut BTreeMap<StreamId, Before>) -> Told {
     match &event.facts {
         Facts::OutcomeIdentified(_)
         | Facts::OutcomeReworded(_)
         | Facts::OutcomePrioritised(_)
         | Facts::OutcomeClosed(_)
-        | Facts::OutcomeReopened(_) => tell_outcome(event, words, titles),
+        | Facts::OutcomeReopened(_) => tell_outcome(event, words, outcomes),
         Facts::OutcomeReviewed(_) | Facts::ReviewRevised(_) | Facts::ReviewWithdrawn(_) => tell_review(event, words),
         Facts::NarrativeRecorded(_)
         | Facts::NarrativeAmended(_)
@@ -178,19 +178,55 @@ fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut 
     }
 }
 
-fn tell_outcome(event: &Recorded, words: &BTreeMap<String, Content>, titles: &mut BTreeMap<StreamId, String>) -> Told {
+/// An outcome as it was told last.
+struct Before {
+    title: String,
+    content: OutcomeContent,
+}
+
+/// What a rewording changed besides the words: it states the outcome whole, so what it leaves out is gone.
+fn what_changed(before: &OutcomeContent, after: &OutcomeContent) -> String {
+    let missing = |these: &OutcomeContent, those: &OutcomeContent| -> Vec<String> {
+        let missing = these.framework_items.iter().filter(|item| !those.framework_items.contains(item));
+        missing.map(ToString::to_string).collect()
+    };
+    let mut changed = String::new();
+    for (what, items) in
+        [("no longer filed under", missing(before, after)), ("now filed under", missing(after, before))]
+    {
+        if !items.is_empty() {
+            changed.push_str(&format!(", {what} {}", items.join(", ")));
+        }
+    }
+    if before.direction != after.direction {
+        changed.push_str(&format!(", now to {}", plain(after.direction.as_str())));
+    }
+    if before.outcome_type != after.outcome_type {
+        changed.push_str(&format!(", now of the type {}", plain(after.outcome_type.as_str())));
+    }
+    changed
+}
+
+fn tell_outcome(
+    event: &Recorded,
+    words: &BTreeMap<String, Content>,
+    outcomes: &mut BTreeMap<StreamId, Before>,
+) -> Told {
     let words: OutcomeWords = said(words).unwrap_or_default();
     let title = quoted(words.title.as_ref());
     let (what, perspective) = match &event.facts {
         Facts::OutcomeIdentified(identified) => {
-            titles.insert(event.stream, title.clone());
             let items: Vec<String> = identified.content.framework_items.iter().map(ToString::to_string).collect();
             let filed = if items.is_empty() { String::new() } else { format!(", filed under {}", items.join(", ")) };
+            outcomes.insert(event.stream, Before { title: title.clone(), content: identified.content.clone() });
             (format!("Outcome identified: {title}{filed}"), Some(identified.identified_by.as_str()))
         }
-        Facts::OutcomeReworded(_) => {
-            let before = titles.insert(event.stream, title.clone()).unwrap_or_else(|| "(not available)".to_owned());
-            (format!("Outcome reworded from {before} to {title}"), None)
+        Facts::OutcomeReworded(reworded) => {
+            let after = Before { title: title.clone(), content: reworded.content.clone() };
+            let before = outcomes.insert(event.stream, after);
+            let changed = before.as_ref().map(|before| what_changed(&before.content, &reworded.content));
+            let before = before.map_or_else(|| "(not available)".to_owned(), |before| before.title);
+            (format!("Outcome reworded from {before} to {title}{}", changed.unwrap_or_default()), None)
         }
         Facts::OutcomePrioritised(prioritised) => {
             (format!("Ranked {} by this perspective", prioritised.rank), Some(prioritised.perspective.as_str()))

@@ -290,7 +290,12 @@ async fn a_history_tells_what_who_when_and_why() {
             told,
             [
                 ("Outcome identified: “Walk”, filed under talking-points-people@1#seeing-people", person, false, None),
-                ("Outcome reworded from “Walk” to “Walk Bess”", by, false, Some("Her name")),
+                (
+                    "Outcome reworded from “Walk” to “Walk Bess”, no longer filed under talking-points-people@1#seeing-people",
+                    by,
+                    false,
+                    Some("Her name"),
+                ),
                 ("Ranked 3 by this perspective", carer, false, Some("Of many")),
                 ("Outcome closed: no longer matters", by, false, Some("Bess died")),
                 ("Outcome reopened", by, false, Some("A new dog")),

@@ -47,7 +47,8 @@ async fn a_recording_is_read_now_and_as_it_stood() {
             history.body["entries"].as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();
         assert_eq!(
             told[1],
-            "Outcome reworded from “Walk the dog with my friends again” to “Walk the dog twice a week”"
+            "Outcome reworded from “Walk the dog with my friends again” to “Walk the dog twice a week”, \
+             no longer filed under talking-points-people@1#seeing-people"
         );
         assert_eq!(told.len(), 4);
         let record = caller.get(&format!("/v1/people/{person}/record")).await.expect(200);
