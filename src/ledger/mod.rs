@@ -12,16 +12,21 @@
 //!    (`frontier`). Each push also reports the subtrees of 256^k leaves that it completed, to be stored for proofs.
 //! 4. Later anybody may ask for a proof that a leaf is in the tree (`inclusion`), or that a later tree goes on from an
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
+//! 5. What the log signs is a note (`note`): text, and lines of signatures by keys with names (`note_key`, `ed25519`).
 //!
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
 mod commitment;
 mod consistency;
+mod cosignature;
+mod ed25519;
 mod frontier;
 mod inclusion;
 mod leaf;
 mod leaf_parse;
 mod leaf_time;
+mod note;
+mod note_key;
 mod part_name;
 mod proof;
 mod tree;
@@ -29,16 +34,22 @@ mod tree;
 #[cfg(test)]
 mod leaf_examples;
 #[cfg(test)]
+mod note_test;
+#[cfg(test)]
 mod tree_examples;
 #[cfg(test)]
 mod vectors;
 
 pub use commitment::{Commitment, Salt, commit};
 pub use consistency::{consistency_proof, verify_consistency};
+pub use cosignature::LATEST_COSIGNATURE;
+pub use ed25519::{SigningFailed, SigningSeed};
 pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
 pub use inclusion::{inclusion_proof, verify_inclusion};
 pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
 pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
+pub use note::{MAXIMUM_NOTE_BYTES, MAXIMUM_SIGNATURES, NoteError, NoteSigner, SignatureLine, SignedNote};
+pub use note_key::{KeyError, KeyId, KeyName, SignatureType, Verified, VerifierKey};
 pub use part_name::PartName;
 pub use proof::{ProofError, ProofRejected};
 pub use tree::{
