@@ -5,6 +5,7 @@
 use super::commitment::Commitment;
 use super::leaf::{FORMAT, Leaf, LeafError, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, check_event_type, check_parts};
 use super::leaf_time;
+use super::lines::decimal;
 use super::part_name::PartName;
 use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use uuid::Uuid;
@@ -72,12 +73,6 @@ impl<'leaf> Lines<'leaf> {
         self.rest = rest;
         line.strip_prefix(key).and_then(value).ok_or(wrong)
     }
-}
-
-/// A number without sign or leading zeros.
-fn decimal(text: &str) -> Option<u64> {
-    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if canonical { text.parse().ok() } else { None }
 }
 
 /// The hyphenated spelling: of those that the `uuid` crate reads, the only one with 36 characters.

@@ -12,10 +12,12 @@
 //!    (`frontier`). Each push also reports the subtrees of 256^k leaves that it completed, to be stored for proofs.
 //! 4. Later anybody may ask for a proof that a leaf is in the tree (`inclusion`), or that a later tree goes on from an
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
-//! 5. What the log signs is a note (`note`): text, and lines of signatures by keys with names (`note_key`, `ed25519`).
+//! 5. The log signs the tree's size and root (`checkpoint`) as a note (`note`) with a key (`note_key`, `ed25519`).
+//!    Witnesses cosign it (`cosignature`).
 //!
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
+mod checkpoint;
 mod commitment;
 mod consistency;
 mod cosignature;
@@ -25,6 +27,7 @@ mod inclusion;
 mod leaf;
 mod leaf_parse;
 mod leaf_time;
+mod lines;
 mod note;
 mod note_key;
 mod part_name;
@@ -32,17 +35,22 @@ mod proof;
 mod tree;
 
 #[cfg(test)]
+mod checkpoint_test;
+#[cfg(test)]
 mod leaf_examples;
 #[cfg(test)]
 mod note_test;
+#[cfg(test)]
+mod signed_examples;
 #[cfg(test)]
 mod tree_examples;
 #[cfg(test)]
 mod vectors;
 
+pub use checkpoint::{Checkpoint, CheckpointError, OpenedCheckpoint, Origin, SignedCheckpoint, Trust};
 pub use commitment::{Commitment, Salt, commit};
 pub use consistency::{consistency_proof, verify_consistency};
-pub use cosignature::LATEST_COSIGNATURE;
+pub use cosignature::{Cosigner, CosigningError, LATEST_COSIGNATURE};
 pub use ed25519::{SigningFailed, SigningSeed};
 pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
 pub use inclusion::{inclusion_proof, verify_inclusion};

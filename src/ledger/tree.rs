@@ -4,6 +4,7 @@
 //! Knows hashes and numbers alone: not what a leaf says, and not where nodes are kept. Whoever keeps them
 //! hands in a function that fetches one (see [`NodeId::stored_span`] for what is worth keeping).
 
+use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -33,6 +34,12 @@ impl Hash {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+    /// Reads the one padded base64 spelling that `Display` writes; `None` for every other.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
     }
 }
 
