@@ -14,6 +14,7 @@
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
 //! 5. The log signs the tree's size and root (`checkpoint`) as a note (`note`) with a key (`note_key`, `ed25519`).
 //!    Witnesses cosign it (`cosignature`).
+//! 6. What was signed is published as files that never change (`tile_path`, `tiles`).
 //!
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
@@ -32,6 +33,8 @@ mod note;
 mod note_key;
 mod part_name;
 mod proof;
+mod tile_path;
+mod tiles;
 mod tree;
 
 #[cfg(test)]
@@ -60,6 +63,10 @@ pub use note::{MAXIMUM_NOTE_BYTES, MAXIMUM_SIGNATURES, NoteError, NoteSigner, Si
 pub use note_key::{KeyError, KeyId, KeyName, SignatureType, Verified, VerifierKey};
 pub use part_name::PartName;
 pub use proof::{ProofError, ProofRejected};
+pub use tile_path::{InvalidTilePath, MAXIMUM_TILE_LEVEL, TILE_WIDTH, TileKind, TilePath, entry_bundles, hash_tiles};
+pub use tiles::{
+    MAXIMUM_ENTRY_BYTES, TileError, decode_entry_bundle, decode_hash_tile, encode_entry_bundle, encode_hash_tile,
+};
 pub use tree::{
     Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
     range_root, subtree_root,
