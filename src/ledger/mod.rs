@@ -14,7 +14,8 @@
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
 //! 5. The log signs the tree's size and root (`checkpoint`) as a note (`note`) with a key (`note_key`, `ed25519`).
 //!    Witnesses cosign it (`cosignature`).
-//! 6. What was signed is published as files that never change (`tile_path`, `tiles`).
+//! 6. What was signed is published as files that never change (`tile_path`, `tiles`), and a leaf with its proof and
+//!    checkpoint in one file (`tlog_proof`) convinces whoever trusts the keys, offline.
 //!
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
@@ -35,6 +36,7 @@ mod part_name;
 mod proof;
 mod tile_path;
 mod tiles;
+mod tlog_proof;
 mod tree;
 
 #[cfg(test)]
@@ -59,6 +61,7 @@ pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
 pub use inclusion::{inclusion_proof, verify_inclusion};
 pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
 pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
+pub use lines::MAXIMUM_PROOF_HASHES;
 pub use note::{MAXIMUM_NOTE_BYTES, MAXIMUM_SIGNATURES, NoteError, NoteSigner, SignatureLine, SignedNote};
 pub use note_key::{KeyError, KeyId, KeyName, SignatureType, Verified, VerifierKey};
 pub use part_name::PartName;
@@ -67,6 +70,7 @@ pub use tile_path::{InvalidTilePath, MAXIMUM_TILE_LEVEL, TILE_WIDTH, TileKind, T
 pub use tiles::{
     MAXIMUM_ENTRY_BYTES, TileError, decode_entry_bundle, decode_hash_tile, encode_entry_bundle, encode_hash_tile,
 };
+pub use tlog_proof::{MAXIMUM_EXTRA_BYTES, MAXIMUM_TLOG_PROOF_BYTES, TlogProof, TlogProofError};
 pub use tree::{
     Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
     range_root, subtree_root,
