@@ -1,7 +1,7 @@
 //! Cosignatures (C2SP `tlog-cosignature`, type 0x04): a witness states that, at a time, this was the greatest tree
 //! of a log that it had seen, and that it went on from all that it had seen before.
 //!
-//! Makes and verifies the signature. Whether a witness may cosign is for others to judge; the time is an argument.
+//! Makes and verifies the signature. Whether a witness may cosign is for `witness` to judge; the time is an argument.
 
 use super::checkpoint::SignedCheckpoint;
 use super::ed25519::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES, SigningFailed, SigningKey, SigningSeed, verifies};
@@ -48,7 +48,7 @@ impl Cosigner {
         &self.key
     }
     /// Cosigns a checkpoint, extension lines included, at a time in seconds since the Unix epoch. Checks nothing of what
-    /// the checkpoint says.
+    /// the checkpoint says: see [`AddCheckpoint::judge`](super::witness::AddCheckpoint::judge).
     ///
     /// # Errors
     /// When the time is too late for the format or the cryptography library fails.

@@ -13,7 +13,7 @@
 //! 4. Later anybody may ask for a proof that a leaf is in the tree (`inclusion`), or that a later tree goes on from an
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
 //! 5. The log signs the tree's size and root (`checkpoint`) as a note (`note`) with a key (`note_key`, `ed25519`).
-//!    Witnesses cosign it (`cosignature`).
+//!    Witnesses cosign it (`cosignature`) once they have seen that it goes on from what they knew (`witness`).
 //! 6. What was signed is published as files that never change (`tile_path`, `tiles`), and a leaf with its proof and
 //!    checkpoint in one file (`tlog_proof`) convinces whoever trusts the keys, offline.
 //!
@@ -38,6 +38,7 @@ mod tile_path;
 mod tiles;
 mod tlog_proof;
 mod tree;
+mod witness;
 
 #[cfg(test)]
 mod checkpoint_test;
@@ -51,6 +52,8 @@ mod signed_examples;
 mod tree_examples;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod witness_test;
 
 pub use checkpoint::{Checkpoint, CheckpointError, OpenedCheckpoint, Origin, SignedCheckpoint, Trust};
 pub use commitment::{Commitment, Salt, commit};
@@ -74,4 +77,8 @@ pub use tlog_proof::{MAXIMUM_EXTRA_BYTES, MAXIMUM_TLOG_PROOF_BYTES, TlogProof, T
 pub use tree::{
     Hash, InvalidHash, MAXIMUM_TREE_SIZE, NodeId, StoredSpan, TILE_HEIGHT, empty_root, leaf_hash, node_hash,
     range_root, subtree_root,
+};
+pub use witness::{
+    AddCheckpoint, MAXIMUM_ADD_CHECKPOINT_BYTES, TREE_SIZE_CONTENT_TYPE, TreeHead, WitnessRefusal, WitnessedLog,
+    read_tree_size,
 };
