@@ -45,6 +45,8 @@ mod checkpoint_test;
 #[cfg(test)]
 mod leaf_examples;
 #[cfg(test)]
+mod log_vectors;
+#[cfg(test)]
 mod note_test;
 #[cfg(test)]
 mod signed_examples;
