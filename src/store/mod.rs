@@ -18,11 +18,12 @@ pub mod writer;
 pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
 pub use client::{Client, ClientKeys};
 pub use error::StoreError;
-pub use query::{EventQuery, Head, KeptAnswer, RowPath, RowQuery, RowWanted, StoredPart};
+pub use query::{EventQuery, Head, KeptAnswer, KeptCheckpoint, RowPath, RowQuery, RowWanted, StoredPart};
 
 use crate::domain::event::Recorded;
 use crate::domain::ids::{OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
+use crate::ledger::Hash;
 use crate::projections::Row;
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -129,6 +130,16 @@ pub trait Store: Send + Sync + 'static {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Hashes of one level of the tree's tiles from an index on: of leaves (level 0), or the roots of complete subtrees of
+    /// 256^level leaves; fewer than `limit` where the level ends.
+    async fn tree_hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError>;
+    /// Keeps a signed checkpoint, unless there is one of its origin and size already.
+    async fn put_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError>;
+    /// Checkpoints of an origin from a size on, smallest first.
+    async fn checkpoints(&self, origin: &str, from: u64, limit: u32) -> Result<Vec<KeptCheckpoint>, StoreError>;
+    /// The checkpoint of the greatest size.
+    async fn last_checkpoint(&self, origin: &str) -> Result<Option<KeptCheckpoint>, StoreError>;
 
     /// Checks what must hold before serving: migrations, durability settings, append-only triggers, privileges.
     async fn check(&self) -> Result<(), StoreError>;

@@ -59,6 +59,19 @@ pub struct StoredPart {
     pub salt: Option<[u8; 32]>,
 }
 
+/// A checkpoint that was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCheckpoint {
+    /// The name of the log.
+    pub origin: String,
+    /// The size of the tree.
+    pub size: u64,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// The signed note, verbatim.
+    pub note: String,
+}
+
 /// A wish for one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWanted {

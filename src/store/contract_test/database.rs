@@ -3,7 +3,7 @@
 use super::ground_test::Ground;
 use super::making::{Making, appended, at};
 use crate::store::writer::Writer;
-use crate::store::{EventQuery, Group, OPEN_END, Reach};
+use crate::store::{EventQuery, Group, KeptCheckpoint, OPEN_END, Reach};
 use std::sync::Arc;
 
 on_both_stores! {
@@ -15,7 +15,11 @@ pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
     let (making, store) = (Making::new(60), ground.open().await);
     let people: Vec<_> = (0..260).map(|_| making.person("R1A")).collect();
     appended(store.as_ref(), people, at(0)).await;
+    let signed = KeptCheckpoint { origin: "a".to_owned(), size: 260, signed_at: at(1), note: "signed".to_owned() };
+    store.put_checkpoint(&signed).await.unwrap();
     let mut refused = vec![
+        "UPDATE checkpoint SET note = 'another'",
+        "DELETE FROM checkpoint",
         "UPDATE event SET organisation = 'X9Z' WHERE position = 3",
         "DELETE FROM event WHERE position = 259",
         "UPDATE log_subtree SET tree_index = 7",
@@ -53,11 +57,18 @@ pub(super) async fn the_database_refuses_to_change_the_log(ground: &Ground) {
              name, schema_version, leaf, leaf_hash FROM event WHERE position = 5",
             "INSERT OR REPLACE INTO part SELECT part_id, position, name, class, subject, key_id, salt, X'00' FROM part WHERE part_id = 16",
             "INSERT OR REPLACE INTO log_subtree SELECT tile_level, tree_index, X'00' FROM log_subtree",
+            "INSERT OR REPLACE INTO checkpoint SELECT origin, size, signed_at, 'another' FROM checkpoint",
             "INSERT OR REPLACE INTO log_head SELECT one, 0, 0, X'0000000000000000', 1 FROM log_head",
         ]);
     }
     if ground.is_postgres() {
-        refused.extend(["TRUNCATE event", "TRUNCATE log_subtree", "TRUNCATE log_head", "TRUNCATE part"]);
+        refused.extend([
+            "TRUNCATE event",
+            "TRUNCATE log_subtree",
+            "TRUNCATE log_head",
+            "TRUNCATE part",
+            "TRUNCATE checkpoint",
+        ]);
     }
     for sql in refused {
         assert!(ground.run(sql).await.is_err(), "accepted: {sql}");

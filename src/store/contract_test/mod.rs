@@ -39,6 +39,7 @@ mod making;
 mod moved;
 mod nothing;
 mod outage;
+mod proof;
 mod rebuilds;
 mod rows;
 mod waiting;

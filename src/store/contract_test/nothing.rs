@@ -107,6 +107,18 @@ impl Store for NothingStore {
     async fn use_assertion(&self, _: &str, _: &[u8; 32], _: Timestamp, _: Timestamp) -> Result<bool, StoreError> {
         Ok(true)
     }
+    async fn tree_hashes(&self, _: u8, _: u64, _: u32) -> Result<Vec<crate::ledger::Hash>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn put_checkpoint(&self, _: &crate::store::KeptCheckpoint) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn checkpoints(&self, _: &str, _: u64, _: u32) -> Result<Vec<crate::store::KeptCheckpoint>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn last_checkpoint(&self, _: &str) -> Result<Option<crate::store::KeptCheckpoint>, StoreError> {
+        Ok(None)
+    }
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }

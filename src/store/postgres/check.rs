@@ -5,7 +5,8 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 7] = [
+const TRIGGERS: [&str; 8] = [
+    "checkpoint_is_append_only",
     "event_has_no_gaps",
     "event_is_append_only",
     "log_head_is_never_removed",
@@ -17,13 +18,14 @@ const TRIGGERS: [&str; 7] = [
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'), \
     current_setting('server_version_num')::integer, current_setting('session_replication_role')";
 const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') \
-    AND tgrelid IN ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass)";
+    AND tgrelid IN \
+        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass)";
 // In one statement, so that no append comes in between.
 const AGREE: &str = "SELECT size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) FROM log_head WHERE one = 1";
 // A member of the owning role can do whatever the owner can.
 const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
     OR EXISTS (SELECT 1 FROM pg_class WHERE pg_has_role(current_user, relowner, 'MEMBER') AND oid IN \
-        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass)) \
+        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass)) \
     OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE')";
 
 impl PgStore {

@@ -9,15 +9,17 @@ mod read;
 mod rebuild;
 #[cfg(test)]
 mod service_test;
+mod tree;
 
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
+use crate::ledger::Hash;
 use crate::patience::prove_alive;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
-    StoreError, StoredPart, raise,
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection, RowQuery, RowWanted,
+    SingleRow, Store, StoreError, StoredPart, raise,
 };
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -68,7 +70,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// What the service's role may do; it owns nothing.
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
-    GRANT SELECT, INSERT ON event, log_subtree, idempotency TO {role}; \
+    GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint TO {role}; \
     GRANT SELECT, INSERT, DELETE ON part TO {role}; \
     GRANT UPDATE (key_id, bytes) ON part TO {role}; \
     GRANT SELECT, UPDATE ON log_head TO {role}; \
@@ -265,6 +267,18 @@ impl Store for PgStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write_assertion(client, jti_digest, expires_at, now).await
+    }
+    async fn tree_hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
+        self.read_tree_hashes(tile_level, from, limit).await
+    }
+    async fn put_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
+        self.write_checkpoint(checkpoint).await
+    }
+    async fn checkpoints(&self, origin: &str, from: u64, limit: u32) -> Result<Vec<KeptCheckpoint>, StoreError> {
+        self.read_checkpoints(origin, from, limit).await
+    }
+    async fn last_checkpoint(&self, origin: &str) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.read_last_checkpoint(origin).await
     }
     async fn check(&self) -> Result<(), StoreError> {
         self.check_settings().await

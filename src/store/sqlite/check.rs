@@ -5,7 +5,10 @@ use crate::store::sqlite::SqliteStore;
 use std::sync::atomic::Ordering;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 14] = [
+const TRIGGERS: [&str; 17] = [
+    "checkpoint_is_append_only_delete",
+    "checkpoint_is_append_only_update",
+    "checkpoint_is_never_replaced",
     "event_has_no_gaps",
     "event_is_append_only_delete",
     "event_is_append_only_update",

@@ -11,15 +11,17 @@ mod full_test;
 mod read;
 mod rebuild;
 mod script;
+mod tree;
 
 use crate::database_file::DatabaseFile;
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
+use crate::ledger::Hash;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
-    StoreError, StoredPart,
+    Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection, RowQuery, RowWanted,
+    SingleRow, Store, StoreError, StoredPart,
 };
 use async_trait::async_trait;
 use sqlx::Connection as _;
@@ -202,6 +204,18 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write_assertion(client, jti_digest, expires_at, now).await
+    }
+    async fn tree_hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
+        self.read_tree_hashes(tile_level, from, limit).await
+    }
+    async fn put_checkpoint(&self, checkpoint: &KeptCheckpoint) -> Result<(), StoreError> {
+        self.write_checkpoint(checkpoint).await
+    }
+    async fn checkpoints(&self, origin: &str, from: u64, limit: u32) -> Result<Vec<KeptCheckpoint>, StoreError> {
+        self.read_checkpoints(origin, from, limit).await
+    }
+    async fn last_checkpoint(&self, origin: &str) -> Result<Option<KeptCheckpoint>, StoreError> {
+        self.read_last_checkpoint(origin).await
     }
     async fn check(&self) -> Result<(), StoreError> {
         self.check_settings().await
