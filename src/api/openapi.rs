@@ -25,6 +25,7 @@ use utoipa_actix_web::AppExt;
         (name = "frameworks", description = "Frameworks, ladders, scales and lists as versioned data."),
         (name = "batches", description = "Many recordings in one request."),
         (name = "events", description = "The feed of events by position."),
+        (name = "log", description = "The log as auditors and witnesses read it: signed checkpoints, tiles and proofs."),
         (name = "authentication", description = "OAuth 2.0 client credentials with private_key_jwt."),
         (name = "operation", description = "Health and metrics.")
     ),

@@ -1,8 +1,8 @@
 //! Every route on one page. The handler's name is the operation id; tests mirror the paths.
 
 use crate::api::handlers::{
-    actions, batches, contributions, conversations, events, frameworks, health, narratives, oauth, outcomes, people,
-    reviews,
+    actions, batches, contributions, conversations, events, frameworks, health, log, narratives, oauth, outcomes,
+    people, reviews,
 };
 use crate::api::problem::{Problem, Type};
 use actix_web::{ResponseError, web};
@@ -20,6 +20,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(oauth::find_token_keys)
         .service(
             scope("/v1")
+                .configure(proof)
                 // people
                 .service(people::search_people)
                 // Another method would be taken for the person whose id is `search`.
@@ -81,4 +82,17 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(events::list_events)
                 .service(events::list_stream_events),
         );
+}
+
+/// The log as auditors and witnesses read it. Entry bundles come before the tiles, whose path they would fit.
+fn proof(config: &mut ServiceConfig<'_>) {
+    config
+        .service(log::find_log_checkpoint)
+        .service(log::list_log_checkpoints)
+        .service(log::find_log_key)
+        .service(log::find_log_entries)
+        .service(log::find_log_tile)
+        .service(log::prove_log_consistency)
+        .service(log::prove_log_event)
+        .service(log::find_log_proof_file);
 }

@@ -3,9 +3,11 @@
 use crate::api::problem::{Problem, Type};
 use crate::app::App;
 use crate::app::auth::{AuthError, TokenEndpoint, TokenVerifier};
+use crate::app::log::LogKeeper;
 use crate::app::words::Caller;
 use actix_web::web::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of the edge. Every one is tested at the limit and one past it.
@@ -39,6 +41,8 @@ impl Default for Limits {
 pub struct ApiState {
     /// The verbs.
     pub app: App,
+    /// The log's checkpoints, tiles and proofs.
+    pub log: Arc<LogKeeper>,
     /// Verifies access tokens.
     pub verifier: TokenVerifier,
     /// Grants access tokens.

@@ -13,6 +13,7 @@ mod framework;
 mod history;
 pub mod ids;
 mod known;
+pub mod log;
 pub mod open;
 mod prepare;
 mod reading;

@@ -81,7 +81,9 @@ impl From<AppError> for Failure {
 }
 
 impl Failure {
-    fn because_of(mut self, error: &dyn Error) -> Self {
+    /// Says why, with the whole chain of causes.
+    #[must_use]
+    pub fn because_of(mut self, error: &dyn Error) -> Self {
         let mut causes = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -6,6 +6,7 @@ use crate::app::auth::{
     AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
     JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
+use crate::app::log::{LogError, LogKeeper, LogSettings, SigningSeed};
 use crate::app::open::{self, Opened};
 use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
 use crate::cli::failure::Failure;
@@ -41,6 +42,7 @@ pub struct Service {
     pub public_url: String,
     server: Running,
     writer: JoinHandle<()>,
+    signing: JoinHandle<()>,
 }
 
 /// Opens database and key store as the settings say, and starts the app without a server: for operators' commands.
@@ -114,7 +116,8 @@ impl Service {
         let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
         let bound = bound.ok_or_else(|| Failure::configuration("there is no address to listen on".to_owned()))?;
         let public_url = settings.public_url_at(bound);
-        let state = state(settings, &app, &public_url, metrics)?;
+        let log = Arc::new(open_log(settings, &app, true).await?);
+        let state = state(settings, &app, Arc::clone(&log), &public_url, metrics)?;
         let server_settings = ServerSettings {
             workers: settings.workers,
             max_connections: per_worker(settings.max_connections, settings.workers),
@@ -124,16 +127,19 @@ impl Service {
         };
         let server = api::serve(listeners, &server_settings, state)
             .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
+        let signing = log.keep_signing(settings.checkpoint_interval);
         let addresses = server.addresses.clone();
         tracing::info!(?addresses, public_url, "serving");
-        Ok(Self { app, addresses, public_url, server, writer })
+        Ok(Self { app, addresses, public_url, server, writer, signing })
     }
 
     /// Stops: no new connections, nobody waits for events any more, accepted work finishes, then the stores are closed.
     pub async fn stop(self) {
-        let Self { app, writer, server, .. } = self;
+        let Self { app, writer, server, signing, .. } = self;
         app.end_waits();
         server.stop().await;
+        // What was accepted meanwhile is signed after the next start.
+        signing.abort();
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);
         // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.
@@ -172,9 +178,37 @@ fn external_issuer(issuer: &crate::config::ExternalIssuer) -> ExternalIssuer {
     }
 }
 
+/// Opens the log's keeper, which refuses a database that does not go on from what was signed. `make_key` says whether a
+/// missing key is made: for whoever serves, not for whoever looks.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
+    let unusable = || format!("the key that signs checkpoints, {}, cannot be used", settings.log_key_file.display());
+    let key = if make_key {
+        make_parent(&settings.log_key_file)?;
+        SigningKey::open_or_create(&settings.log_key_file, &app.fresh_key()).map(Some)
+    } else {
+        SigningKey::open(&settings.log_key_file)
+    };
+    let key = key.map_err(|error| Failure::configuration(unusable()).because(error))?;
+    let key = key.ok_or_else(|| Failure::configuration(unusable()).because("it is not there"))?;
+    let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
+    let log_settings = LogSettings {
+        origin: settings.log_origin.clone(),
+        seed: SigningSeed::new(*seed),
+        guard_file: settings.log_state_file.clone(),
+    };
+    LogKeeper::open(app.clone(), log_settings).await.map_err(|error| match error {
+        LogError::Name(_) => Failure::configuration(error.to_string()),
+        error => Failure::unavailable(error.to_string()).because_of(&error),
+    })
+}
+
 fn state(
     settings: &Settings,
     app: &App,
+    log: Arc<LogKeeper>,
     public_url: &str,
     metrics: Option<PrometheusHandle>,
 ) -> Result<ApiState, Failure> {
@@ -214,6 +248,7 @@ fn state(
     let issuer = TokenIssuer::new(public_url.to_owned(), public_url.to_owned(), life, Arc::clone(&key));
     Ok(ApiState {
         app: app.clone(),
+        log,
         verifier,
         tokens: TokenEndpoint::new(assertions, issuer),
         jwks: key.jwks(),

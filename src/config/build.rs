@@ -40,6 +40,10 @@ pub(super) struct Written {
     keep_alive_ms: u64,
     shutdown_timeout_ms: u64,
     long_poll_max_ms: u64,
+    log_origin: String,
+    log_key_file: Option<PathBuf>,
+    log_state_file: Option<PathBuf>,
+    checkpoint_interval_ms: u64,
     token_key_file: Option<PathBuf>,
     access_token_life_s: u64,
     development_issuer: bool,
@@ -73,6 +77,10 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
     let by_place = if sources.is_terminal { LogFormat::Text } else { LogFormat::Json };
     Ok(Settings {
         create: written.create.unwrap_or_else(|| database.is_sqlite()),
+        log_origin: written.log_origin,
+        log_key_file: written.log_key_file.unwrap_or_else(|| folder.join("signer/outcomes.pem")),
+        log_state_file: written.log_state_file.unwrap_or_else(|| folder.join("signer/outcomes.checkpoint")),
+        checkpoint_interval: Duration::from_millis(written.checkpoint_interval_ms),
         token_key_file: written.token_key_file.unwrap_or_else(|| folder.join("token-signing.pem")),
         data_dir: folder,
         database,

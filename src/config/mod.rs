@@ -76,6 +76,14 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// The longest wait of a feed's reader (`long_poll_max_ms`).
     pub long_poll_max: Duration,
+    /// The log's name for ever (`log_origin`).
+    pub log_origin: String,
+    /// The key that signs the log's checkpoints (`log_key_file`).
+    pub log_key_file: PathBuf,
+    /// The last checkpoint that was signed, apart from the database (`log_state_file`).
+    pub log_state_file: PathBuf,
+    /// The least time between two checkpoints (`checkpoint_interval_ms`).
+    pub checkpoint_interval: Duration,
     /// The key that signs the tokens of the embedded issuer (`token_key_file`).
     pub token_key_file: PathBuf,
     /// The life of a token of the embedded issuer (`access_token_life_s`).

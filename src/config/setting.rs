@@ -93,6 +93,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("keep_alive_ms", whole(0, 10 * MINUTE_MS), Given("75000"), "how long an idle connection stays open"),
     setting("shutdown_timeout_ms", whole(0, 10 * MINUTE_MS), Given("30000"), "time for accepted work to finish"),
     setting("long_poll_max_ms", whole(0, 5 * MINUTE_MS), Given("30000"), "longest wait of a feed's reader"),
+    // The proof
+    setting("log_origin", Kind::Text, Given("cairn/outcomes"), "the log's name in its checkpoints, for ever"),
+    setting("log_key_file", Kind::Text, Derived("<data_dir>/signer/outcomes.pem"), "key that signs the checkpoints"),
+    setting("log_state_file", Kind::Text, Derived("<data_dir>/signer/outcomes.checkpoint"), "what was signed last"),
+    setting("checkpoint_interval_ms", whole(10, MINUTE_MS), Given("10000"), "least time between two checkpoints"),
     // Who may call
     setting("token_key_file", Kind::Text, Derived("<data_dir>/token-signing.pem"), "key of the embedded issuer"),
     setting("access_token_life_s", whole(30, 300), Given("300"), "life of a token of the embedded issuer"),

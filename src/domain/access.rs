@@ -62,6 +62,8 @@ scopes! {
     FrameworksWrite = "frameworks:write",
     /// Follow the event feed.
     EventsRead = "events:read",
+    /// Audit the whole log: its leaves, which name every organisation and stream, though nobody's words.
+    LogRead = "log:read",
     /// Send batches (each line needs its own scope besides).
     BatchesWrite = "batches:write",
 }

@@ -35,6 +35,10 @@ pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
         tracing::warn!(error = status, "not ready");
         return HttpResponse::ServiceUnavailable().json(Health { status });
     };
+    if let (Ok(()), Some(failure)) = (&checked, state.log.why_not()) {
+        let status = format!("no checkpoint can be signed: {failure}");
+        return HttpResponse::ServiceUnavailable().json(Health { status });
+    }
     match checked {
         Ok(()) => HttpResponse::Ok().json(Health { status: "ok".to_owned() }),
         Err(error) => {

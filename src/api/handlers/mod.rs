@@ -8,6 +8,7 @@ pub mod conversations;
 pub mod events;
 pub mod frameworks;
 pub mod health;
+pub mod log;
 pub mod narratives;
 pub mod oauth;
 pub mod outcomes;

@@ -6,6 +6,7 @@
 pub mod events;
 pub mod frameworks;
 pub mod history;
+pub mod log;
 pub mod nouns;
 pub mod people;
 pub mod record;

@@ -6,6 +6,7 @@ use super::error::AuthError;
 use super::key_file::{self, KeyFileError};
 use super::pem;
 use super::public_key::{KeySet, PublicKey};
+use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,6 +82,16 @@ impl SigningKey {
     pub fn open(path: &Path) -> Result<Option<Self>, KeyFileError> {
         let Some(text) = key_file::read(path)? else { return Ok(None) };
         Self::from_pem(&text).map(Some).ok_or_else(|| KeyFileError::NoKey { path: path.to_owned(), expected: EXPECTED })
+    }
+    /// The secret octets that it was made from (RFC 8032 section 5.1.5), for a signer of another form.
+    ///
+    /// # Errors
+    /// [`KeyFileError::NotMade`] if the cryptography library refuses.
+    pub fn seed(&self) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+        let pair = Ed25519KeyPair::from_pkcs8(self.encoding.as_bytes()).map_err(|_| KeyFileError::NotMade)?;
+        let seed = pair.seed().map_err(|_| KeyFileError::NotMade)?;
+        let bytes = seed.as_be_bytes().map_err(|_| KeyFileError::NotMade)?;
+        bytes.as_ref().try_into().map(Zeroizing::new).map_err(|_| KeyFileError::NotMade)
     }
     /// Its id: the RFC 7638 thumbprint.
     #[must_use]

@@ -1,0 +1,194 @@
+//! The log as auditors and witnesses read it: C2SP `tlog-checkpoint`, `tlog-tiles` and RFC 9162 proofs. Hashes and
+//! checkpoints are public, because they say nothing about anybody; leaves and events are not.
+
+use crate::api::problem::{Problem, Type};
+use crate::api::query::{limit, read};
+use crate::api::request::{Call, Path, Query};
+use crate::api::state::ApiState;
+use crate::api::views::log::{CheckpointList, CheckpointView, ConsistencyView, InclusionView};
+use crate::app::log::{Inclusion, Tile, TileKind, TilePath};
+use crate::app::words::Scope;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// A full tile is the same for ever.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// What the next checkpoint replaces.
+const BRIEFLY: &str = "public, max-age=1";
+/// Leaves are for the caller alone.
+const PRIVATE_FOR_EVER: &str = "private, max-age=31536000, immutable";
+
+/// Parameters of the list of checkpoints.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CheckpointQuery {
+    /// Of at least so many events.
+    #[param(value_type = Option<u64>, example = 0)]
+    pub from: Option<String>,
+    /// At most so many, 1 to 500; 50 unless said otherwise.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500, example = 50)]
+    pub limit: Option<String>,
+}
+
+/// Two sizes of the log.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ConsistencyQuery {
+    /// Events of the earlier tree; at least 1.
+    #[param(value_type = u64, example = 1)]
+    pub from: Option<String>,
+    /// Events of the later tree; at most those of the last checkpoint.
+    #[param(value_type = u64, example = 2)]
+    pub to: Option<String>,
+}
+
+fn none(what: &str) -> Problem {
+    Problem::new(Type::NotFound).detail(format!("there is no such {what}"))
+}
+
+/// The last signed checkpoint: how many events there are, and the root of their tree. A signed note as C2SP `tlog-checkpoint` has it.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "find_log_checkpoint", security(()),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The signed note")))]
+#[get("/log/outcomes/checkpoint")]
+pub async fn find_log_checkpoint(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let last = state.log.last().await?.ok_or_else(|| none("checkpoint yet"))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CACHE_CONTROL, BRIEFLY))
+        .body(last.note))
+}
+
+/// Checkpoints that were signed before, smallest first.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "list_log_checkpoints", params(CheckpointQuery), security(()),
+    responses((status = 200, body = CheckpointList, description = "Signed checkpoints")))]
+#[get("/log/outcomes/checkpoints")]
+pub async fn list_log_checkpoints(
+    state: Data<ApiState>,
+    query: Query<CheckpointQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.read()?;
+    let from = read::<u64>("from", query.from.as_deref())?.unwrap_or(0);
+    let limit = limit(query.limit.as_deref())?;
+    let mut kept = state.log.signed_from(from, limit + 1).await?;
+    let next =
+        kept.get(limit as usize).map(|next| format!("/v1/log/outcomes/checkpoints?from={}&limit={limit}", next.size));
+    kept.truncate(limit as usize);
+    let items = kept.into_iter().map(CheckpointView::from).collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, BRIEFLY)).json(CheckpointList { items, next }))
+}
+
+/// The key that verifies the log's checkpoints, as C2SP `signed-note` writes it (`name+id+key`). Keep a copy: whoever
+/// changes the history could change this answer too.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "find_log_key", security(()),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The verifier key")))]
+#[get("/log/outcomes/key")]
+pub async fn find_log_key(state: Data<ApiState>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CACHE_CONTROL, BRIEFLY))
+        .body(format!("{}\n", state.log.verifier_key()))
+}
+
+/// A tile of hashes, as C2SP `tlog-tiles` has it: `0/x001/x234/067`, or `0/000.p/17` for the first 17 of it.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "find_log_tile", security(()),
+    params(("path" = String, Path, description = "Level, index and width", example = "0/000.p/12")),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>, description = "Hashes of 32 bytes each")))]
+#[get("/log/outcomes/tile/{path:.*}")]
+pub async fn find_log_tile(state: Data<ApiState>, path: Path<String>) -> Result<HttpResponse, Problem> {
+    let path = tile_path(&path).filter(|path| matches!(path.kind(), TileKind::Hashes { .. }));
+    let path = path.ok_or_else(|| none("tile"))?;
+    let tile = state.log.hash_tile(path).await?.ok_or_else(|| none("tile"))?;
+    Ok(octets(tile, FOR_EVER))
+}
+
+/// A bundle of leaves, as C2SP `tlog-tiles` has it: `x001/x234/067`, or `000.p/17` for the first 17 of it. Leaves name
+/// organisations and streams, and nobody's words.
+///
+/// Who may call: clients with `log:read`, who may audit the whole log.
+#[utoipa::path(tag = "log", operation_id = "find_log_entries",
+    params(("path" = String, Path, description = "Index and width", example = "000.p/12")),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>, description = "Leaves, each after its length in two bytes")),
+    security(("oauth2" = ["log:read"])))]
+#[get("/log/outcomes/tile/entries/{path:.*}")]
+pub async fn find_log_entries(call: Call, path: Path<String>) -> Result<HttpResponse, Problem> {
+    call.needs(Scope::LogRead)?;
+    let path = tile_path(&format!("entries/{path}")).ok_or_else(|| none("entry bundle"))?;
+    let bundle = call.state.log.entry_bundle(&call.caller, path).await?.ok_or_else(|| none("entry bundle"))?;
+    Ok(octets(bundle, PRIVATE_FOR_EVER))
+}
+
+/// Proves that a later tree goes on from an earlier one (RFC 9162, section 2.1.4): nothing before was changed.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "prove_log_consistency", params(ConsistencyQuery), security(()),
+    responses((status = 200, body = ConsistencyView, description = "The proof")))]
+#[get("/log/outcomes/consistency")]
+pub async fn prove_log_consistency(
+    state: Data<ApiState>,
+    query: Query<ConsistencyQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.read()?;
+    let missing = |name: &str| Problem::new(Type::InvalidQuery).detail(format!("{name}: is missing"));
+    let from = read::<u64>("from", query.from.as_deref())?.ok_or_else(|| missing("from"))?;
+    let to = read::<u64>("to", query.to.as_deref())?.ok_or_else(|| missing("to"))?;
+    let proof = state.log.prove_consistency(from, to).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, FOR_EVER)).json(ConsistencyView::of(from, to, &proof)))
+}
+
+/// Proves that an event of the caller's organisation is in the log, under its last checkpoint (RFC 9162, section 2.1.3).
+///
+/// Who may call: clients with `events:read`.
+#[utoipa::path(tag = "log", operation_id = "prove_log_event",
+    params(("position" = u64, Path, description = "The event's position", example = 12)),
+    responses((status = 200, body = InclusionView, description = "Leaf, proof and checkpoint")),
+    security(("oauth2" = ["events:read"])))]
+#[get("/log/outcomes/events/{position}/proof")]
+pub async fn prove_log_event(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
+    let found = proved(&call, &position).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(InclusionView::of(&found)))
+}
+
+/// The same proof as one file, as C2SP `tlog-proof` has it, to be handed on with the leaf.
+///
+/// Who may call: clients with `events:read`.
+#[utoipa::path(tag = "log", operation_id = "find_log_proof_file",
+    params(("position" = u64, Path, description = "The event's position", example = 12)),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The proof file")),
+    security(("oauth2" = ["events:read"])))]
+#[get("/log/outcomes/events/{position}/tlog-proof")]
+pub async fn find_log_proof_file(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
+    let found = proved(&call, &position).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .body(found.file()?))
+}
+
+async fn proved(call: &Call, position: &str) -> Result<Inclusion, Problem> {
+    call.needs(Scope::EventsRead)?;
+    let unknown = || none("event, or no checkpoint holds it yet");
+    let position: u64 = position.parse().map_err(|_| unknown())?;
+    call.state.log.prove_event(&call.caller, position).await?.ok_or_else(unknown)
+}
+
+fn tile_path(below: &str) -> Option<TilePath> {
+    format!("tile/{below}").parse().ok()
+}
+
+/// A tile of one name never changes; full or partial, it may be kept.
+fn octets(tile: Tile, caching: &'static str) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/octet-stream").insert_header((CACHE_CONTROL, caching)).body(tile.bytes)
+}

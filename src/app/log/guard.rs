@@ -1,0 +1,82 @@
+//! The last checkpoint that was signed, in a file apart from the database: what keeps a log from ever contradicting
+//! itself, whatever becomes of the database. A restored old backup or a lagging replica is smaller than what was signed.
+
+use crate::ledger::{CheckpointError, SignedCheckpoint};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The largest file that is read, in bytes.
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The file system refused.
+    #[error("the file of the last signed checkpoint, {path}, cannot be {done}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        done: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It holds something else.
+    #[error("the file {path} does not hold a signed checkpoint")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: CheckpointError,
+    },
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Guard {
+    path: PathBuf,
+}
+
+impl Guard {
+    /// The file at a path, which may not be there yet.
+    pub(super) const fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    fn failed(&self, done: &'static str) -> impl Fn(io::Error) -> GuardError {
+        let path = self.path.clone();
+        move |source| GuardError::Io { path: path.clone(), done, source }
+    }
+
+    /// What it holds; `None` if there is none.
+    pub(super) fn read(&self) -> Result<Option<SignedCheckpoint>, GuardError> {
+        let mut bytes = Vec::new();
+        match File::open(&self.path) {
+            Ok(file) => file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(self.failed("read"))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed("read")(error)),
+        };
+        SignedCheckpoint::parse(&bytes)
+            .map(Some)
+            .map_err(|source| GuardError::Unreadable { path: self.path.clone(), source })
+    }
+
+    /// Puts another in its place, durably and at once: after a crash there is the one or the other.
+    pub(super) fn write(&self, checkpoint: &SignedCheckpoint) -> Result<(), GuardError> {
+        replace(&self.path, checkpoint.to_string().as_bytes()).map_err(self.failed("written"))
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,260 @@
+//! Signing: what may be signed, when, and where it is kept.
+
+use crate::app::log::guard::{Guard, GuardError};
+use crate::app::log::nodes::construct;
+use crate::app::{App, AppError};
+use crate::ledger::{
+    Checkpoint, CheckpointError, Hash, KeyError, KeyName, NoteSigner, Origin, SignedCheckpoint, SigningFailed,
+    SigningSeed, Trust, VerifierKey, range_root,
+};
+use crate::store::KeptCheckpoint;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+/// How long after a failure signing is tried again at the earliest.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a log is called and where its signer's state is.
+pub struct LogSettings {
+    /// The log's name for ever: the first line of its checkpoints, and the name of its key.
+    pub origin: String,
+    /// The secret of its key.
+    pub seed: SigningSeed,
+    /// The file of the last signed checkpoint; never beside the database's backup.
+    pub guard_file: PathBuf,
+}
+
+/// Why nothing is signed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The origin cannot name a log or its key.
+    #[error("the log cannot be called {0}: use a name such as example.org/cairn/outcomes, without spaces or plus")]
+    Name(String),
+    /// The file of the last signed checkpoint.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// What is kept was not signed by this key, or is another log's.
+    #[error("the last signed checkpoint is not one of this log and its key")]
+    Foreign(#[source] CheckpointError),
+    /// The database has fewer events than were signed.
+    #[error(
+        "the database is behind: a checkpoint of {signed} events was signed, and it has {found}; it is an old backup, a \
+         lagging replica or another database. Restore the newest one; if the events are lost for good, begin a new origin"
+    )]
+    Behind {
+        /// Events that were signed.
+        signed: u64,
+        /// Events that there are.
+        found: u64,
+    },
+    /// The database's tree is not the one that was signed.
+    #[error(
+        "the history was rewritten: the first {signed} events are not those that were signed. Restore the database that \
+         was signed, and find out who changed this one"
+    )]
+    Rewritten {
+        /// Events that were signed.
+        signed: u64,
+    },
+    /// The cryptography library refused.
+    #[error("the checkpoint cannot be signed")]
+    Signing(#[source] CheckpointError),
+    /// The store failed.
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+impl From<KeyError> for LogError {
+    fn from(_: KeyError) -> Self {
+        Self::Name("that".to_owned())
+    }
+}
+
+impl From<SigningFailed> for LogError {
+    fn from(error: SigningFailed) -> Self {
+        Self::Signing(error.into())
+    }
+}
+
+/// Signs the log's checkpoints and answers for those that were signed.
+pub struct LogKeeper {
+    app: App,
+    origin: Origin,
+    signer: NoteSigner,
+    key: [VerifierKey; 1],
+    /// Held while a checkpoint is signed: one after the other.
+    guard: Mutex<Guard>,
+    /// Why the last attempt to sign failed, if it did.
+    failure: std::sync::Mutex<Option<String>>,
+}
+
+impl LogKeeper {
+    /// Opens the keeper and holds the database against everything that was signed.
+    ///
+    /// # Errors
+    /// [`LogError::Behind`] or [`LogError::Rewritten`]: nothing may be served then.
+    pub async fn open(app: App, settings: LogSettings) -> Result<Self, LogError> {
+        let name = || LogError::Name(settings.origin.clone());
+        let origin: Origin = settings.origin.parse().map_err(|_| name())?;
+        let key_name: KeyName = settings.origin.parse().map_err(|_| name())?;
+        let signer = NoteSigner::new(key_name, &settings.seed)?;
+        let key = [signer.verifier_key().clone()];
+        let keeper = Self {
+            app,
+            origin,
+            signer,
+            key,
+            guard: Mutex::new(Guard::at(settings.guard_file)),
+            failure: std::sync::Mutex::default(),
+        };
+        keeper.check().await?;
+        Ok(keeper)
+    }
+
+    /// The name of the log.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The key that verifies its checkpoints.
+    #[must_use]
+    pub const fn verifier_key(&self) -> &VerifierKey {
+        self.signer.verifier_key()
+    }
+
+    /// Holds the database against the file and against the last checkpoint that it keeps itself.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn check(&self) -> Result<(), LogError> {
+        let guard = self.guard.lock().await;
+        let signed = guard.read()?;
+        let kept = self.app.store.last_checkpoint(self.origin.as_str()).await.map_err(AppError::from)?;
+        let kept =
+            kept.map(|kept| SignedCheckpoint::parse(kept.note.as_bytes())).transpose().map_err(LogError::Foreign)?;
+        for checkpoint in signed.iter().chain(&kept) {
+            self.hold_against(checkpoint).await?;
+        }
+        drop(guard);
+        Ok(())
+    }
+
+    /// Whether the tree goes on from a checkpoint of ours.
+    async fn hold_against(&self, signed: &SignedCheckpoint) -> Result<(), LogError> {
+        let trust = Trust { origin: &self.origin, log_keys: &self.key, witness_keys: &[], quorum: 0 };
+        let opened = signed.open(&trust).map_err(LogError::Foreign)?;
+        let size = self.app.store.head().await.map_err(AppError::from)?.size;
+        let signed = opened.checkpoint.size;
+        if signed > size {
+            return Err(LogError::Behind { signed, found: size });
+        }
+        if self.root_at(signed).await? != opened.checkpoint.root {
+            return Err(LogError::Rewritten { signed });
+        }
+        Ok(())
+    }
+
+    /// The root of the tree when it had so many leaves; never more than it has.
+    pub(super) async fn root_at(&self, size: u64) -> Result<Hash, AppError> {
+        construct(self.app.store.as_ref(), move |fetch: &mut dyn FnMut(_) -> Hash| {
+            range_root(0..size, &mut |node| Ok::<_, std::convert::Infallible>(fetch(node)))
+                .map_err(crate::ledger::ProofError::Fetch)
+        })
+        .await
+    }
+
+    /// Signs the log as it is, unless the last checkpoint says it already. Answers the checkpoint that now is the last.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; nothing was signed then.
+    pub async fn sign(&self) -> Result<KeptCheckpoint, LogError> {
+        let guard = self.guard.lock().await;
+        let head = self.app.store.head().await.map_err(AppError::from)?;
+        let root = head.frontier.clone().unwrap_or_default().root();
+        let last = guard.read()?;
+        let signed = match &last {
+            Some(last) if last.unverified().size == head.size => {
+                if last.unverified().root != root {
+                    return Err(LogError::Rewritten { signed: head.size });
+                }
+                last.clone()
+            }
+            _ => {
+                if let Some(last) = &last {
+                    self.hold_against(last).await?;
+                }
+                let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root };
+                let signed = checkpoint.sign(&self.signer).map_err(LogError::Signing)?;
+                // Written down before anybody sees it: what was shown can never be forgotten.
+                guard.write(&signed)?;
+                signed
+            }
+        };
+        let kept = KeptCheckpoint {
+            origin: self.origin.as_str().to_owned(),
+            size: head.size,
+            signed_at: self.app.now(),
+            note: signed.to_string(),
+        };
+        self.app.store.put_checkpoint(&kept).await.map_err(AppError::from)?;
+        drop(guard);
+        Ok(kept)
+    }
+
+    /// Signs whenever the log has grown, at most once in `interval`, until the service ends.
+    pub fn keep_signing(self: &Arc<Self>, interval: Duration) -> JoinHandle<()> {
+        let keeper = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut size: watch::Receiver<u64> = keeper.app.store.follow();
+            size.mark_changed();
+            while size.changed().await.is_ok() {
+                while let Err(error) = keeper.sign().await {
+                    keeper.note_failure(&error);
+                    tokio::time::sleep(interval.max(RETRY)).await;
+                }
+                *keeper.failure() = None;
+                tokio::time::sleep(interval).await;
+            }
+        })
+    }
+
+    fn note_failure(&self, error: &LogError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "no checkpoint was signed");
+        *self.failure() = Some(error.to_string());
+    }
+
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Why no checkpoint can be signed now, for operators; `None` while they are.
+    #[must_use]
+    pub fn why_not(&self) -> Option<String> {
+        self.failure().clone()
+    }
+
+    /// The last checkpoint; `None` before the first was signed.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn last(&self) -> Result<Option<KeptCheckpoint>, AppError> {
+        Ok(self.app.store.last_checkpoint(self.origin.as_str()).await?)
+    }
+
+    /// Checkpoints from a size on, smallest first.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn signed_from(&self, size: u64, limit: u32) -> Result<Vec<KeptCheckpoint>, AppError> {
+        Ok(self.app.store.checkpoints(self.origin.as_str(), size, limit).await?)
+    }
+
+    pub(super) const fn app(&self) -> &App {
+        &self.app
+    }
+}
