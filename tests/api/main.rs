@@ -10,6 +10,7 @@ mod bad_input;
 mod bad_transport;
 mod batches;
 mod imports;
+mod log;
 mod matrix;
 mod openapi;
 mod operations;

@@ -21,6 +21,8 @@ pub enum Elsewhere {
     LinesRefused,
     /// The request names no recording: it is the caller's own, and the other organisation sees nothing of it.
     OwnBusiness,
+    /// Everybody with the scope is answered.
+    Everybody,
     /// Everybody is answered, even without a token.
     Public,
 }
@@ -121,6 +123,18 @@ impl Ground {
     }
     async fn made(&self, path: &str, body: Value) -> String {
         self.owner.post(path, &body).await.expect(201).id()
+    }
+    /// The proof of the outcome's first event, once a checkpoint holds it.
+    async fn proof(&self, form: &str) -> Request {
+        let outcome = self.owner.get(&format!("/v1/outcomes/{}", self.outcome)).await.expect(200);
+        let position = outcome.body["position"].as_u64().unwrap();
+        let path = format!("/v1/log/outcomes/events/{position}/{form}");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while self.owner.get(&path).await.status != 200 {
+            assert!(std::time::Instant::now() < deadline, "no checkpoint holds event {position}");
+            tokio::task::yield_now().await;
+        }
+        Request { names: Some(position.to_string()), ..Request::get(path, Elsewhere::NotFound) }
     }
     /// A narrative's body.
     pub fn narrative(&self) -> Value {
@@ -292,6 +306,14 @@ async fn others(operation: &str, ground: &Ground) -> Option<Request> {
         }
         "list_events" => Request::get("/v1/events", Elsewhere::Empty),
         "list_stream_events" => Request::find("streams", &ground.outcome, "/events"),
+        "find_log_checkpoint" => Request::get("/v1/log/outcomes/checkpoint", Elsewhere::Public),
+        "list_log_checkpoints" => Request::get("/v1/log/outcomes/checkpoints", Elsewhere::Public),
+        "find_log_key" => Request::get("/v1/log/outcomes/key", Elsewhere::Public),
+        "find_log_tile" => Request::get("/v1/log/outcomes/tile/0/000.p/3", Elsewhere::Public),
+        "find_log_entries" => Request::get("/v1/log/outcomes/tile/entries/000.p/3", Elsewhere::Everybody),
+        "prove_log_consistency" => Request::get("/v1/log/outcomes/consistency?from=1&to=3", Elsewhere::Public),
+        "prove_log_event" => ground.proof("proof").await,
+        "find_log_proof_file" => ground.proof("tlog-proof").await,
         "grant_token" => {
             let request = Request::of(Method::POST, "/oauth2/token", Elsewhere::Public);
             let body = Some(ground.token_form.clone());

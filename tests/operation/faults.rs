@@ -19,6 +19,10 @@ async fn beside(one: &TestService) -> TestService {
     // Tokens are minted from the folder that both use.
     let key = "development-issuer.pem";
     std::fs::copy(one.folder.path().join(key), folder.path().join(key)).unwrap();
+    // And one key signs the log of one database.
+    std::fs::create_dir(folder.path().join("signer")).unwrap();
+    let key = "signer/outcomes.pem";
+    std::fs::copy(one.folder.path().join(key), folder.path().join(key)).unwrap();
     let mut settings = one.settings.clone();
     settings.create = false;
     let sources = Sources { clock: one.clock.clone(), ids: Arc::new(SeededIds::new(u64::MAX / 3)) };

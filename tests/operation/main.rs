@@ -16,4 +16,5 @@ mod full_disk;
 mod lost_answers;
 mod outage;
 mod proxy;
+mod rollback;
 mod small_disk;
