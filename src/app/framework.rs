@@ -143,18 +143,6 @@ pub(super) fn version_key(reference: &FrameworkRef) -> RowKey {
 
 /// A query for framework versions of one owner.
 pub(super) fn framework_query(owner: &OrganisationCode, path: RowPath, as_of: Option<u64>) -> RowQuery {
-    RowQuery {
-        organisation: owner.clone(),
-        kind: Some(Kind::Framework),
-        path,
-        status: None,
-        perspective: None,
-        occurred_from: None,
-        occurred_until: None,
-        recorded_from: None,
-        recorded_until: None,
-        from_position: 0,
-        as_of,
-        limit: MAXIMUM_FRAMEWORK_VERSIONS,
-    }
+    let query = RowQuery::along(owner.clone(), path, as_of, MAXIMUM_FRAMEWORK_VERSIONS);
+    RowQuery { kind: Some(Kind::Framework), ..query }
 }

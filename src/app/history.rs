@@ -15,7 +15,7 @@ use crate::domain::personal::{Personal, Words};
 use crate::domain::resource::Resource;
 use crate::domain::review::ReviewWords;
 use crate::projections::{KeyKind, RowKey};
-use crate::store::{EventQuery, OPEN_END, Reach, RowPath};
+use crate::store::{EventQuery, OPEN_END, Reach, RowPath, RowQuery};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -74,8 +74,7 @@ impl App {
             streams.extend(state.content.narratives.iter().map(|id| StreamId::from(*id)));
         }
         for path in [RowPath::Outcome(outcome), RowPath::Key(RowKey::new(KeyKind::Outcome, outcome.to_string()))] {
-            let mut query = crate::app::framework::framework_query(&caller.organisation, path, Some(size));
-            query.kind = None;
+            let query = RowQuery::along(caller.organisation.clone(), path, Some(size), HISTORY_MAX);
             let (_, rows) = self.store.rows(&query).await?;
             streams.extend(
                 rows.into_iter().filter(|row| allow(caller, Scope::to_read(row.kind())).is_ok()).map(|row| row.id),

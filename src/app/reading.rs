@@ -14,6 +14,7 @@ use crate::domain::time::{LifeTime, Timestamp};
 use crate::domain::words::{Perspective, ReviewStage};
 use crate::projections::{KeyKind, Row, RowKey};
 use crate::store::{Reach, RowPath, RowQuery};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a list asks for. The caller's organisation is added by the verb, so that no list can forget it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct PersonRecord {
 
 /// The most recordings of a person's record in one answer.
 pub const RECORD_MAX: u32 = 2_000;
+/// Reviews of an outcome that are read at once on the way to its latest ones.
+const REVIEWS_PAGE: u32 = 500;
 
 /// A perspective's latest review, side by side with the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,8 +194,10 @@ impl App {
         let Some(key) = key else {
             return Err(AppError::InvalidQuery { parameter: "identifier", detail: "is missing".to_owned() });
         };
-        let query =
-            RowQuery { kind: Some(Kind::Person), ..framework_query(&caller.organisation, RowPath::Key(key), size) };
+        let query = RowQuery {
+            kind: Some(Kind::Person),
+            ..RowQuery::along(caller.organisation.clone(), RowPath::Key(key), size, 2)
+        };
         let (head, rows) = self.store.rows(&query).await?;
         Ok(Page { items: self.open(rows).await?, complete_to: Complete::to(&head, size), next: None })
     }
@@ -214,9 +219,8 @@ impl App {
             Some(size) => size,
             None => self.store.head().await?.size,
         };
-        let mut query = framework_query(&caller.organisation, RowPath::Person(person), Some(size));
-        query.kind = None;
-        query.limit = RECORD_MAX + 1;
+        let path = RowPath::Person(person);
+        let query = RowQuery::along(caller.organisation.clone(), path, Some(size), RECORD_MAX + 1);
         let (head, mut rows) = self.store.rows(&query).await?;
         let truncated = rows.len() > RECORD_MAX as usize;
         let found = rows.iter().position(|row| row.id == StreamId::from(person));
@@ -258,22 +262,8 @@ impl App {
         let Some((complete_to, outcome_seen)) = self.find(caller, Kind::Outcome, outcome.into(), as_of).await? else {
             return Ok(None);
         };
-        let mut query = framework_query(&caller.organisation, RowPath::Outcome(outcome), Some(size));
-        query.kind = Some(Kind::Review);
-        let (_, rows) = self.store.rows(&query).await?;
-        let mut latest: std::collections::BTreeMap<Perspective, Row> = std::collections::BTreeMap::new();
-        for row in rows {
-            let Resource::Review(review) = &row.resource else { continue };
-            if review.withdrawn || review.facts.appraisal.stage == ReviewStage::Baseline {
-                continue;
-            }
-            let perspective = review.facts.perspective;
-            let order = |row: &Row| (row.occurred_at.earliest(), row.from_position);
-            if latest.get(&perspective).is_none_or(|before| order(before) <= order(&row)) {
-                latest.insert(perspective, row);
-            }
-        }
-        let statuses: std::collections::BTreeSet<&str> = latest.values().filter_map(Row::status).collect();
+        let latest = self.latest_reviews(caller, outcome, size).await?;
+        let statuses: BTreeSet<&str> = latest.values().filter_map(Row::status).collect();
         let disagree = (latest.len() > 1).then_some(statuses.len() > 1);
         let perspectives: Vec<Perspective> = latest.keys().copied().collect();
         let opened = self.open(latest.into_values().collect()).await?;
@@ -283,6 +273,38 @@ impl App {
             .map(|(perspective, review)| PerspectiveReview { perspective, review })
             .collect();
         Ok(Some(Disagreement { outcome: outcome_seen, reviews, disagree, complete_to }))
+    }
+
+    /// The latest review of each perspective, found among all of them: the latest are the last to be read.
+    async fn latest_reviews(
+        &self,
+        caller: &Caller,
+        outcome: OutcomeId,
+        size: u64,
+    ) -> Result<BTreeMap<Perspective, Row>, AppError> {
+        let path = RowPath::Outcome(outcome);
+        let mut query = RowQuery::along(caller.organisation.clone(), path, Some(size), REVIEWS_PAGE);
+        query.kind = Some(Kind::Review);
+        let mut latest: BTreeMap<Perspective, Row> = BTreeMap::new();
+        loop {
+            let (_, rows) = self.store.rows(&query).await?;
+            let next = rows.last().filter(|_| rows.len() >= REVIEWS_PAGE as usize).map(|last| last.from_position + 1);
+            for row in rows {
+                let Resource::Review(review) = &row.resource else { continue };
+                if review.withdrawn || review.facts.appraisal.stage == ReviewStage::Baseline {
+                    continue;
+                }
+                let perspective = review.facts.perspective;
+                let order = |row: &Row| (row.occurred_at.earliest(), row.from_position);
+                if latest.get(&perspective).is_none_or(|before| order(before) <= order(&row)) {
+                    latest.insert(perspective, row);
+                }
+            }
+            match next {
+                Some(next) => query.from_position = next,
+                None => return Ok(latest),
+            }
+        }
     }
 
     /// Framework versions within the caller's reach: its own and the shipped ones; of one framework if `id` is given.

@@ -125,6 +125,27 @@ pub struct RowQuery {
     pub limit: u32,
 }
 
+impl RowQuery {
+    /// Everything of an organisation along a path, by the position of its last change; conditions are added by whoever asks.
+    #[must_use]
+    pub const fn along(organisation: OrganisationCode, path: RowPath, as_of: Option<u64>, limit: u32) -> Self {
+        Self {
+            organisation,
+            kind: None,
+            path,
+            status: None,
+            perspective: None,
+            occurred_from: None,
+            occurred_until: None,
+            recorded_from: None,
+            recorded_until: None,
+            from_position: 0,
+            as_of,
+            limit,
+        }
+    }
+}
+
 /// A page of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventQuery {

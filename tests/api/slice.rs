@@ -56,3 +56,26 @@ async fn a_recording_is_read_now_and_as_it_stood() {
         assert_eq!(record.body["reviews"].as_array().unwrap().len(), 2);
     }
 }
+
+#[tokio::test]
+async fn the_latest_reviews_are_set_side_by_side_however_many_came_before() {
+    for backend in backends() {
+        let service = TestService::start(backend).await;
+        let caller = service.caller("TEST-1");
+        let person = caller.person().await;
+        let outcome = caller.outcome(&person).await;
+        let lines: Vec<_> = (0..1_100)
+            .map(|number| {
+                json!({"key": format!("review-{number}"), "op": "record_review", "body": {
+                    "occurred_at": "2026-05-10", "person": person, "outcome": outcome, "perspective": "carer",
+                    "author": "carer", "status": "review-status@1#not_met"}})
+            })
+            .collect();
+        assert!(caller.batch("each", &lines).await.iter().all(|answer| answer["status"] == 201));
+        caller.review(&person, &outcome, "carer", "fully_met").await.expect(201);
+        caller.review(&person, &outcome, "person", "not_met").await.expect(201);
+        let seen = caller.get(&format!("/v1/outcomes/{outcome}/disagreement")).await.expect(200);
+        assert_eq!(seen.body["perspectives"].as_array().map(Vec::len), Some(2), "{}", seen.text);
+        assert_eq!(seen.body["disagree"], true, "{}", seen.text);
+    }
+}

@@ -25,20 +25,7 @@ on_both_stores! {
 }
 
 pub(super) fn query(kind: Option<Kind>, path: RowPath) -> RowQuery {
-    RowQuery {
-        organisation: organisation("R1A"),
-        kind,
-        path,
-        status: None,
-        perspective: None,
-        occurred_from: None,
-        occurred_until: None,
-        recorded_from: None,
-        recorded_until: None,
-        from_position: 0,
-        as_of: None,
-        limit: 100,
-    }
+    RowQuery { kind, ..RowQuery::along(organisation("R1A"), path, None, 100) }
 }
 
 fn ids(rows: &[Row]) -> Vec<u64> {

@@ -121,20 +121,7 @@ async fn the_service_can_do_all_its_work_with_the_rights_that_migrate_gives() {
     assert_eq!(store.row(&reach, people[0], None).await.unwrap().1.unwrap().version, 1);
     let all = EventQuery { reach, stream: None, from: 0, until: OPEN_END, limit: 1_000 };
     assert_eq!(store.events(&all).await.unwrap().1.len(), 257);
-    let list = RowQuery {
-        organisation: "R1A".parse().unwrap(),
-        kind: None,
-        path: RowPath::All,
-        status: None,
-        perspective: None,
-        occurred_from: None,
-        occurred_until: None,
-        recorded_from: None,
-        recorded_until: None,
-        from_position: 0,
-        as_of: None,
-        limit: 1_000,
-    };
+    let list = RowQuery::along("R1A".parse().unwrap(), RowPath::All, None, 1_000);
     assert_eq!(store.rows(&list).await.unwrap().1.len(), 256);
     assert_eq!(store.parts(&[PartRef { position: 3, class: Class::Identity }]).await.unwrap().len(), 1);
     assert_eq!(store.leaves(0, 1_000).await.unwrap().len(), 257);
