@@ -5,7 +5,7 @@ use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use crate::domain::resource::Resource;
 use crate::domain::time::{LifeTime, Timestamp};
 use crate::projections::Row;
-use crate::store::{RowWanted, StoreError};
+use crate::store::{KeptCheckpoint, RowWanted, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -159,6 +159,15 @@ pub(super) fn in_place<A>(
         }
     }
     answers
+}
+
+/// A checkpoint's columns: origin, size, when it was signed, note.
+pub(super) type CheckpointColumns = (String, i64, i64, String);
+
+/// A checkpoint back from its columns.
+pub(super) fn checkpoint_from(columns: CheckpointColumns) -> Result<KeptCheckpoint, StoreError> {
+    let (origin, size, signed_at, note) = columns;
+    Ok(KeptCheckpoint { origin, size: to_position(size)?, signed_at: Timestamp::from_micros(signed_at), note })
 }
 
 /// A stored number that counts from 0.

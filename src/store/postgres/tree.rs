@@ -1,10 +1,9 @@
 //! What proofs are made of: the tree's stored hashes, and the checkpoints that were signed.
 
-use crate::domain::time::Timestamp;
 use crate::ledger::Hash;
 use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
-use crate::store::stored::{digest_from, from_position, to_position};
+use crate::store::stored::{CheckpointColumns, checkpoint_from, digest_from, from_position};
 use crate::store::{KeptCheckpoint, StoreError};
 
 const LEAF_HASHES: &str = "SELECT leaf_hash FROM event WHERE position >= $1 ORDER BY position LIMIT $2";
@@ -15,12 +14,6 @@ const PUT: &str = "INSERT INTO checkpoint (origin, size, signed_at, note) VALUES
 const FROM: &str =
     "SELECT origin, size, signed_at, note FROM checkpoint WHERE origin = $1 AND size >= $2 ORDER BY size LIMIT $3";
 const LAST: &str = "SELECT origin, size, signed_at, note FROM checkpoint WHERE origin = $1 ORDER BY size DESC LIMIT 1";
-
-type Columns = (String, i64, i64, String);
-
-fn kept((origin, size, signed_at, note): Columns) -> Result<KeptCheckpoint, StoreError> {
-    Ok(KeptCheckpoint { origin, size: to_position(size)?, signed_at: Timestamp::from_micros(signed_at), note })
-}
 
 impl PgStore {
     pub(super) async fn read_tree_hashes(
@@ -61,19 +54,19 @@ impl PgStore {
         from: u64,
         limit: u32,
     ) -> Result<Vec<KeptCheckpoint>, StoreError> {
-        let rows: Vec<Columns> = again(&self.pool, async |pool| {
+        let rows: Vec<CheckpointColumns> = again(&self.pool, async |pool| {
             sqlx::query_as(FROM).bind(origin).bind(from_position(from)).bind(i64::from(limit)).fetch_all(&pool).await
         })
         .await
         .map_err(StoreError::during("read checkpoints"))?;
-        rows.into_iter().map(kept).collect()
+        rows.into_iter().map(checkpoint_from).collect()
     }
 
     pub(super) async fn read_last_checkpoint(&self, origin: &str) -> Result<Option<KeptCheckpoint>, StoreError> {
-        let row: Option<Columns> =
+        let row: Option<CheckpointColumns> =
             again(&self.pool, async |pool| sqlx::query_as(LAST).bind(origin).fetch_optional(&pool).await)
                 .await
                 .map_err(StoreError::during("read a checkpoint"))?;
-        row.map(kept).transpose()
+        row.map(checkpoint_from).transpose()
     }
 }
