@@ -103,6 +103,8 @@ impl Service {
     ) -> Result<Self, Failure> {
         let (app, writer) = open_app(settings, sources).await?;
         app.check().await?;
+        // Before anything is written: a database that is refused must stay as it is.
+        let log = Arc::new(open_log(settings, &app, true).await?);
         let loaded = app.load_reference_lists().await?;
         if loaded > 0 {
             tracing::info!(loaded, "loaded the shipped reference lists");
@@ -116,7 +118,6 @@ impl Service {
         let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
         let bound = bound.ok_or_else(|| Failure::configuration("there is no address to listen on".to_owned()))?;
         let public_url = settings.public_url_at(bound);
-        let log = Arc::new(open_log(settings, &app, true).await?);
         let state = state(settings, &app, Arc::clone(&log), &public_url, metrics)?;
         let server_settings = ServerSettings {
             workers: settings.workers,

@@ -36,6 +36,11 @@ impl Place {
         place
     }
 
+    /// The URL of its database of events.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_cairn").to_owned();
         let mut words = self.started_by.iter().chain([&program]);

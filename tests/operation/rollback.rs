@@ -2,8 +2,8 @@
 //! is refused by whoever serves and named by the doctor.
 
 use crate::binary::{Place, Served};
-use crate::support::{Backend, Client};
-use sqlx::{Connection, SqliteConnection};
+use crate::support::{Backend, Client, backends};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -67,18 +67,81 @@ async fn an_old_backup_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_was_rewritten_with_care_is_refused() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        stop(&place, place.serve_with(&SOON), 2).await;
+        if backend == Backend::Postgres {
+            let mut database = PgConnection::connect(place.database()).await.unwrap();
+            let rewritten = "ALTER TABLE event DISABLE TRIGGER event_is_append_only; \
+                UPDATE event SET leaf_hash = decode(repeat('00', 32), 'hex') WHERE position = 3; \
+                ALTER TABLE event ENABLE TRIGGER event_is_append_only";
+            sqlx::raw_sql(rewritten).execute(&mut database).await.unwrap();
+        } else {
+            let mut database = SqliteConnection::connect(place.database()).await.unwrap();
+            let trigger: String =
+                sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = 'event_is_append_only_update'")
+                    .fetch_one(&mut database)
+                    .await
+                    .unwrap();
+            let rewritten = "DROP TRIGGER event_is_append_only_update; \
+                UPDATE event SET leaf_hash = zeroblob(32) WHERE position = 3";
+            sqlx::raw_sql(rewritten).execute(&mut database).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut database).await.unwrap();
+            database.close().await.unwrap();
+        }
+        refused(&place, "the history was rewritten: the first 14 events are not those that were signed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_database_in_the_place_of_a_signed_one_is_refused_and_stays_empty() {
     let place = Place::new(Backend::Sqlite).await;
-    stop(&place, place.serve_with(&SOON), 2).await;
-    let mut database =
-        SqliteConnection::connect(&format!("sqlite:{}", place.file("cairn.db").display())).await.unwrap();
-    let trigger: String =
-        sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = 'event_is_append_only_update'")
-            .fetch_one(&mut database)
-            .await
-            .unwrap();
-    sqlx::query("DROP TRIGGER event_is_append_only_update").execute(&mut database).await.unwrap();
-    sqlx::query("UPDATE event SET leaf_hash = zeroblob(32) WHERE position = 3").execute(&mut database).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut database).await.unwrap();
-    database.close().await.unwrap();
-    refused(&place, "the history was rewritten: the first 14 events are not those that were signed");
+    stop(&place, place.serve_with(&SOON), 1).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(place.file(&format!("cairn.db{suffix}")));
+    }
+    refused(&place, "the database is behind: a checkpoint of 13 events was signed, and it has 0");
+    let mut database = SqliteConnection::connect(place.database()).await.unwrap();
+    let size: i64 = sqlx::query_scalar("SELECT size FROM log_head").fetch_one(&mut database).await.unwrap();
+    assert_eq!(size, 0, "nothing is written into a database that is refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_key_does_not_go_on_signing() {
+    let place = Place::new(Backend::Sqlite).await;
+    stop(&place, place.serve_with(&SOON), 1).await;
+    std::fs::remove_file(place.file("signer/outcomes.pem")).unwrap();
+    let served = place.run(&["serve"]).expect_status(3);
+    assert!(served.err().contains("not one of this log and its key"), "{}", served.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_cannot_sign_is_not_ready_and_goes_on_once_it_can() {
+    let place = Place::new(Backend::Sqlite).await;
+    let served = place.serve_with(&SOON);
+    let caller = place.caller(&served);
+    caller.person().await;
+    all_signed(&caller).await;
+    let (state, aside) = (place.file("signer/outcomes.checkpoint"), place.file("aside"));
+    std::fs::rename(&state, &aside).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    caller.person().await;
+    let status = async |wanted: u16| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let ready = caller.get("/health/ready").await;
+            if ready.status == wanted {
+                return ready.text;
+            }
+            assert!(Instant::now() < deadline, "{}", ready.text);
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(status(503).await.contains("no checkpoint can be signed"));
+    caller.person().await;
+    std::fs::remove_dir(&state).unwrap();
+    std::fs::rename(&aside, &state).unwrap();
+    status(200).await;
+    all_signed(&caller).await;
+    assert_eq!(served.terminate(), Some(0));
 }

@@ -6,7 +6,7 @@ use crate::api::query::{limit, read};
 use crate::api::request::{Call, Path, Query};
 use crate::api::state::ApiState;
 use crate::api::views::log::{CheckpointList, CheckpointView, ConsistencyView, InclusionView};
-use crate::app::log::{Inclusion, Tile, TileKind, TilePath};
+use crate::app::log::{Inclusion, TileKind, TilePath};
 use crate::app::words::Scope;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -189,6 +189,6 @@ fn tile_path(below: &str) -> Option<TilePath> {
 }
 
 /// A tile of one name never changes; full or partial, it may be kept.
-fn octets(tile: Tile, caching: &'static str) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/octet-stream").insert_header((CACHE_CONTROL, caching)).body(tile.bytes)
+fn octets(bytes: Vec<u8>, caching: &'static str) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/octet-stream").insert_header((CACHE_CONTROL, caching)).body(bytes)
 }

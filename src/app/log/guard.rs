@@ -46,28 +46,40 @@ impl Guard {
         Self { path }
     }
 
-    fn failed(&self, done: &'static str) -> impl Fn(io::Error) -> GuardError {
+    fn failed(&self, done: &'static str) -> impl FnOnce(io::Error) -> GuardError {
         let path = self.path.clone();
-        move |source| GuardError::Io { path: path.clone(), done, source }
+        move |source| GuardError::Io { path, done, source }
     }
 
     /// What it holds; `None` if there is none.
-    pub(super) fn read(&self) -> Result<Option<SignedCheckpoint>, GuardError> {
-        let mut bytes = Vec::new();
-        match File::open(&self.path) {
-            Ok(file) => file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(self.failed("read"))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed("read")(error)),
-        };
+    pub(super) async fn read(&self) -> Result<Option<SignedCheckpoint>, GuardError> {
+        let path = self.path.clone();
+        let Some(bytes) = waiting(move || found(&path)).await.map_err(self.failed("read"))? else { return Ok(None) };
         SignedCheckpoint::parse(&bytes)
             .map(Some)
             .map_err(|source| GuardError::Unreadable { path: self.path.clone(), source })
     }
 
     /// Puts another in its place, durably and at once: after a crash there is the one or the other.
-    pub(super) fn write(&self, checkpoint: &SignedCheckpoint) -> Result<(), GuardError> {
-        replace(&self.path, checkpoint.to_string().as_bytes()).map_err(self.failed("written"))
+    pub(super) async fn write(&self, checkpoint: &SignedCheckpoint) -> Result<(), GuardError> {
+        let (path, text) = (self.path.clone(), checkpoint.to_string());
+        waiting(move || replace(&path, text.as_bytes())).await.map_err(self.failed("written"))
     }
+}
+
+/// Runs what waits for a disk where nobody else waits for it.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+fn found(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

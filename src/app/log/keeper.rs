@@ -4,8 +4,8 @@ use crate::app::log::guard::{Guard, GuardError};
 use crate::app::log::nodes::construct;
 use crate::app::{App, AppError};
 use crate::ledger::{
-    Checkpoint, CheckpointError, Hash, KeyError, KeyName, NoteSigner, Origin, SignedCheckpoint, SigningFailed,
-    SigningSeed, Trust, VerifierKey, range_root,
+    Checkpoint, CheckpointError, Hash, KeyName, NoteSigner, Origin, SignedCheckpoint, SigningFailed, SigningSeed,
+    Trust, VerifierKey, range_root,
 };
 use crate::store::KeptCheckpoint;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub enum LogError {
     /// The database has fewer events than were signed.
     #[error(
         "the database is behind: a checkpoint of {signed} events was signed, and it has {found}; it is an old backup, a \
-         lagging replica or another database. Restore the newest one; if the events are lost for good, begin a new origin"
+         lagging replica or another database. Restore the newest one"
     )]
     Behind {
         /// Events that were signed.
@@ -65,12 +65,6 @@ pub enum LogError {
     /// The store failed.
     #[error(transparent)]
     App(#[from] AppError),
-}
-
-impl From<KeyError> for LogError {
-    fn from(_: KeyError) -> Self {
-        Self::Name("that".to_owned())
-    }
 }
 
 impl From<SigningFailed> for LogError {
@@ -114,12 +108,6 @@ impl LogKeeper {
         Ok(keeper)
     }
 
-    /// The name of the log.
-    #[must_use]
-    pub const fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
     /// The key that verifies its checkpoints.
     #[must_use]
     pub const fn verifier_key(&self) -> &VerifierKey {
@@ -132,15 +120,17 @@ impl LogKeeper {
     /// As [`Self::open`].
     pub async fn check(&self) -> Result<(), LogError> {
         let guard = self.guard.lock().await;
-        let signed = guard.read()?;
-        let kept = self.app.store.last_checkpoint(self.origin.as_str()).await.map_err(AppError::from)?;
-        let kept =
-            kept.map(|kept| SignedCheckpoint::parse(kept.note.as_bytes())).transpose().map_err(LogError::Foreign)?;
-        for checkpoint in signed.iter().chain(&kept) {
+        for checkpoint in guard.read().await?.iter().chain(&self.kept().await?) {
             self.hold_against(checkpoint).await?;
         }
         drop(guard);
         Ok(())
+    }
+
+    /// The last checkpoint that the database keeps.
+    async fn kept(&self) -> Result<Option<SignedCheckpoint>, LogError> {
+        let kept = self.last().await?;
+        kept.map(|kept| SignedCheckpoint::parse(kept.note.as_bytes())).transpose().map_err(LogError::Foreign)
     }
 
     /// Whether the tree goes on from a checkpoint of ours.
@@ -159,7 +149,7 @@ impl LogKeeper {
     }
 
     /// The root of the tree when it had so many leaves; never more than it has.
-    pub(super) async fn root_at(&self, size: u64) -> Result<Hash, AppError> {
+    async fn root_at(&self, size: u64) -> Result<Hash, AppError> {
         construct(self.app.store.as_ref(), move |fetch: &mut dyn FnMut(_) -> Hash| {
             range_root(0..size, &mut |node| Ok::<_, std::convert::Infallible>(fetch(node)))
                 .map_err(crate::ledger::ProofError::Fetch)
@@ -173,27 +163,24 @@ impl LogKeeper {
     /// As [`Self::open`]; nothing was signed then.
     pub async fn sign(&self) -> Result<KeptCheckpoint, LogError> {
         let guard = self.guard.lock().await;
+        let last = match guard.read().await? {
+            Some(last) => Some(last),
+            None => self.kept().await?,
+        };
+        if let Some(last) = &last {
+            self.hold_against(last).await?;
+        }
+        // Read after what it must not be smaller than.
         let head = self.app.store.head().await.map_err(AppError::from)?;
         let root = head.frontier.clone().unwrap_or_default().root();
-        let last = guard.read()?;
-        let signed = match &last {
-            Some(last) if last.unverified().size == head.size => {
-                if last.unverified().root != root {
-                    return Err(LogError::Rewritten { signed: head.size });
-                }
-                last.clone()
-            }
-            _ => {
-                if let Some(last) = &last {
-                    self.hold_against(last).await?;
-                }
-                let checkpoint = Checkpoint { origin: self.origin.clone(), size: head.size, root };
-                let signed = checkpoint.sign(&self.signer).map_err(LogError::Signing)?;
-                // Written down before anybody sees it: what was shown can never be forgotten.
-                guard.write(&signed)?;
-                signed
-            }
+        let signed = match last {
+            Some(last) if last.unverified().size == head.size => last,
+            _ => Checkpoint { origin: self.origin.clone(), size: head.size, root }
+                .sign(&self.signer)
+                .map_err(LogError::Signing)?,
         };
+        // Written down before anybody sees it: what was shown can never be forgotten.
+        guard.write(&signed).await?;
         let kept = KeptCheckpoint {
             origin: self.origin.as_str().to_owned(),
             size: head.size,

@@ -10,4 +10,4 @@ pub use crate::ledger::{SigningSeed, TileKind, TilePath};
 pub use crate::store::KeptCheckpoint;
 pub use guard::GuardError;
 pub use keeper::{LogError, LogKeeper, LogSettings};
-pub use proofs::{Inclusion, Tile};
+pub use proofs::Inclusion;

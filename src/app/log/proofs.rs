@@ -10,15 +10,6 @@ use crate::ledger::{
 };
 use crate::store::{EventQuery, KeptCheckpoint, Reach, StoreError};
 
-/// A tile's bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tile {
-    /// As C2SP `tlog-tiles` has them.
-    pub bytes: Vec<u8>,
-    /// Whether it is full; a partial one of this width never changes either, but a wider one takes its place.
-    pub full: bool,
-}
-
 /// That an event is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
@@ -35,11 +26,11 @@ pub struct Inclusion {
 }
 
 impl LogKeeper {
-    /// A tile of hashes; `None` where the log has none yet. Hashes say nothing about anybody, so anybody may have them.
+    /// The bytes of a tile of hashes; `None` where the log has none yet. Hashes say nothing about anybody, so anybody may have them.
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn hash_tile(&self, path: TilePath) -> Result<Option<Tile>, AppError> {
+    pub async fn hash_tile(&self, path: TilePath) -> Result<Option<Vec<u8>>, AppError> {
         let TileKind::Hashes { level } = path.kind() else { return Ok(None) };
         if !path.is_within(self.signed_size().await?) {
             return Ok(None);
@@ -50,15 +41,15 @@ impl LogKeeper {
             return Err(lacking(path.places().start));
         }
         let bytes = encode_hash_tile(&hashes).map_err(|error| AppError::CannotFollow { detail: error.to_string() })?;
-        Ok(Some(Tile { bytes, full: !path.is_partial() }))
+        Ok(Some(bytes))
     }
 
-    /// A bundle of leaves; `None` where the log has none yet. Leaves name organisations and streams, so only who may audit the
+    /// The bytes of a bundle of leaves; `None` where the log has none yet. Leaves name organisations and streams, so only who may audit the
     /// whole log has them.
     ///
     /// # Errors
     /// [`AppError::NotAllowed`] without the scope, else [`AppError::Store`].
-    pub async fn entry_bundle(&self, caller: &Caller, path: TilePath) -> Result<Option<Tile>, AppError> {
+    pub async fn entry_bundle(&self, caller: &Caller, path: TilePath) -> Result<Option<Vec<u8>>, AppError> {
         allow(caller, Scope::LogRead)?;
         if path.kind() != TileKind::Entries || !path.is_within(self.signed_size().await?) {
             return Ok(None);
@@ -70,7 +61,7 @@ impl LogKeeper {
         }
         let bytes =
             encode_entry_bundle(&leaves).map_err(|error| AppError::CannotFollow { detail: error.to_string() })?;
-        Ok(Some(Tile { bytes, full: !path.is_partial() }))
+        Ok(Some(bytes))
     }
 
     /// Proves that an event of the caller's organisation is in the log, under the last checkpoint; `None` where there is no such
