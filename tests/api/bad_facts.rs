@@ -2,6 +2,7 @@
 //! somebody else, identifiers that are wrong or taken.
 
 use crate::bad_input::Somebody;
+use crate::bad_input::with;
 use crate::operations::NOBODY;
 use crate::support::{Answer, TestService, backends};
 use serde_json::{Value, json};
@@ -12,11 +13,6 @@ async fn refused(somebody: &Somebody, answer: Answer, before: u64, slug: &str, p
     assert_eq!(answer.body["errors"][0]["pointer"], pointer, "{}", answer.text);
     assert_eq!(somebody.caller.head().await, before, "something was recorded");
     answer
-}
-
-fn with(mut body: Value, member: &str, value: Value) -> Value {
-    body[member] = value;
-    body
 }
 
 #[tokio::test]

@@ -87,8 +87,8 @@ impl Somebody {
     }
 }
 
-/// A body with one member set; `null` members stay, an absent one is removed.
-fn with(mut body: Value, member: &str, value: Value) -> Value {
+/// A body with one member set.
+pub fn with(mut body: Value, member: &str, value: Value) -> Value {
     body[member] = value;
     body
 }
