@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::http_client::{Client, RetryPolicy, TokenSource};
 use crate::cli::progress::Progress;
 use crate::cli::sample::day_of;
-use crate::cli::serve::told_to_stop;
+use crate::cli::serve::StopSignals;
 use crate::cli::service::{Service, Sources};
 use crate::config::{self, Flags, Settings};
 use clap::Args;
@@ -102,6 +102,7 @@ async fn run_in(folder: &Path, arguments: &DemoArguments) -> Result<(), Failure>
         println!("\nThe walk is done: every step answered as it should.");
         return Ok(());
     }
+    let mut stop = StopSignals::listen()?;
     println!("\nThe service goes on. Try it:\n");
     println!("  docs     {}/docs/", service.public_url);
     println!("  token    export TOKEN={token}");
@@ -111,7 +112,7 @@ async fn run_in(folder: &Path, arguments: &DemoArguments) -> Result<(), Failure>
         service.public_url
     );
     println!("\nCtrl-C stops it and removes the folder.");
-    told_to_stop().await;
+    stop.told().await;
     service.stop().await;
     Ok(())
 }
