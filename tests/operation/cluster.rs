@@ -15,8 +15,14 @@ pub struct Cluster {
 }
 
 fn script(arguments: &[&str]) -> String {
+    script_in(&std::env::temp_dir(), arguments)
+}
+
+fn script_in(folder: &Path, arguments: &[&str]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres_cluster");
-    let output = Command::new(path).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().unwrap();
+    let mut command = Command::new(path);
+    let output = command.args(arguments).env("TMPDIR", folder).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let output = output.unwrap();
     assert!(output.status.success(), "tests/postgres_cluster {arguments:?} failed");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -24,11 +30,16 @@ fn script(arguments: &[&str]) -> String {
 impl Cluster {
     /// Starts one; `None` only where PostgreSQL was ruled out by name.
     pub fn start() -> Option<Self> {
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// The same with its files in a folder.
+    pub fn start_in(folder: &Path) -> Option<Self> {
         if !backends().contains(&Backend::Postgres) {
             println!("NOT RUN: CAIRN_TEST_STORES rules out PostgreSQL");
             return None;
         }
-        let said = script(&["start"]);
+        let said = script_in(folder, &["start"]);
         let value = |name: &str| {
             let line = said.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
             line.unwrap_or_else(|| panic!("no {name} in {said}")).to_owned()
@@ -75,6 +86,13 @@ impl Cluster {
         self.control(&["start", "-l", log.to_str().unwrap(), "-o", &options]);
     }
 
+    /// Starts it as after a power failure: the file of its process's id says nothing any more, and here where no machine
+    /// was really started anew it could name a process that there is.
+    pub fn start_after_power_cut(&self) {
+        let _ = std::fs::remove_file(self.data().join("postmaster.pid"));
+        self.start_again();
+    }
+
     /// As the script does it: PostgreSQL refuses to run as root, so root runs it as another.
     fn control(&self, arguments: &[&str]) {
         let (data, program) = (self.data(), self.program("pg_ctl"));
@@ -103,14 +121,36 @@ impl Cluster {
         self.signal("CONT");
     }
 
-    fn signal(&self, name: &str) {
-        let Ok(text) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return };
-        let postmaster = text.lines().next().unwrap().to_owned();
-        // The postmaster first, so that it makes no more children meanwhile.
-        for id in std::iter::once(postmaster.clone()).chain(children(&postmaster)) {
-            // A child may have ended by itself.
-            let _ = Command::new("kill").args(["-s", name, &id]).stderr(Stdio::null()).status();
+    /// Every process of the server is gone at once, as at a power failure.
+    pub fn kill(&self) {
+        let killed = self.signal("KILL");
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        // A process that has ended but whose parent has not asked for its status holds nothing any more.
+        let lives = |id: &String| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+        };
+        while killed.iter().any(lives) {
+            assert!(std::time::Instant::now() < deadline, "the server outlives SIGKILL");
+            std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Answers the processes that were told.
+    fn signal(&self, name: &str) -> Vec<String> {
+        let Ok(text) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return Vec::new() };
+        let postmaster = text.lines().next().unwrap().to_owned();
+        let tell = |id: &String| {
+            // A child may have ended by itself.
+            let _ = Command::new("kill").args(["-s", name, id]).stderr(Stdio::null()).status();
+        };
+        // The postmaster first, so that it makes no more children; those that it has are looked for before it may be gone.
+        let mut all = children(&postmaster);
+        tell(&postmaster);
+        all.extend(children(&postmaster));
+        all.iter().for_each(tell);
+        all.push(postmaster);
+        all
     }
 }
 

@@ -8,7 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-async fn send(http: &reqwest::Client, base: &str, token: &str, path: &str, key: &str, body: &Value) -> Option<Value> {
+/// Sends a recording; `None` unless it was acknowledged.
+pub async fn send(
+    http: &reqwest::Client,
+    base: &str,
+    token: &str,
+    path: &str,
+    key: &str,
+    body: &Value,
+) -> Option<Value> {
     let request = http.post(format!("{base}{path}")).bearer_auth(token).header("Idempotency-Key", key).json(body);
     let response = request.send().await.ok()?;
     if response.status().as_u16() != 201 {
