@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long after an abandoned call connections are under suspicion. They are looked at as soon as they are given back.
 const SUSPICION: Duration = Duration::from_secs(10);
+/// How long a service that ends waits for connections to say good-bye.
+pub(crate) const CLOSING: Duration = Duration::from_secs(5);
 /// How long a connection under suspicion may take to show that it has answered everything.
 const PROOF: Duration = Duration::from_secs(2);
 

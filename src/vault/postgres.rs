@@ -7,7 +7,7 @@ use super::error::VaultError;
 use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};
 use crate::domain::ids::PersonId;
-use crate::patience::{prove_alive, within};
+use crate::patience::{CLOSING, prove_alive, within};
 use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
@@ -238,6 +238,7 @@ impl KeyStore for PostgresKeys {
     }
 
     async fn close(&self) {
-        self.pool.close().await;
+        // A connection that nobody answers on is not waited for.
+        let _ = within(CLOSING, self.pool.close()).await;
     }
 }

@@ -67,3 +67,34 @@ async fn a_commit_without_an_answer_is_called_unknown_and_its_repeat_knows() {
     assert_eq!(served.terminate(), Some(0));
     place.run(&["replay", "--check", "--quiet"]).expect_status(0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_follows_is_told_although_notifications_never_come() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (database, keys) = cluster.databases().await;
+    let place = Place::on(tempfile::tempdir().unwrap(), database.clone(), keys, Vec::new());
+    let served = place.serve();
+    let elsewhere = place.caller(&served);
+    let person = elsewhere.person().await;
+    // The connection on which this process listens is dead from the beginning, and does not say so.
+    let proxy = Proxy::before(&cluster.address(), b"LISTEN");
+    proxy.lose_next_answer(Loss::Silence);
+    let through = database.replace(&cluster.address(), &proxy.address);
+    let deaf = place.serve_with(&[("CAIRN_DATABASE_URL", &through)]);
+    let follower = place.caller(&deaf);
+    for told in ["first", "second"] {
+        let path = format!("/v1/events?after={}&wait_ms=20000", follower.head().await);
+        let started = Instant::now();
+        let telling = async {
+            // The follower waits before there is anything to be told.
+            follower.get("/v1/events?limit=1").await.expect(200);
+            tell(&elsewhere, &person, told).await
+        };
+        let (page, told) = tokio::join!(follower.get(&path), telling);
+        let position = told.expect(201).position();
+        assert_eq!(page.expect(200).body["items"][0]["position"].as_u64(), Some(position));
+        assert!(started.elapsed() < Duration::from_secs(15), "it took {:?}", started.elapsed());
+    }
+    proxy.lost();
+    assert_eq!((served.terminate(), deaf.terminate()), (Some(0), Some(0)));
+}

@@ -15,7 +15,7 @@ use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;
 use crate::domain::time::Timestamp;
 use crate::ledger::Hash;
-use crate::patience::prove_alive;
+use crate::patience::{CLOSING, prove_alive, within};
 use crate::projections::Row;
 use crate::store::{
     Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection, RowQuery, RowWanted,
@@ -285,7 +285,7 @@ impl Store for PgStore {
     }
     async fn close(&self) {
         self.listener.abort();
-        self.writing.close().await;
-        self.pool.close().await;
+        // A connection that nobody answers on is not waited for.
+        let _ = within(CLOSING, async { tokio::join!(self.writing.close(), self.pool.close()) }).await;
     }
 }
