@@ -5,11 +5,13 @@ mod append;
 mod check;
 mod clients;
 mod follow;
+mod known;
 mod read;
 mod rebuild;
 #[cfg(test)]
 mod service_test;
 mod tree;
+mod write;
 
 use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::StreamId;

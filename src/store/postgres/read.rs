@@ -5,9 +5,8 @@ use crate::domain::ids::{EventId, StreamId};
 use crate::domain::time::Timestamp;
 use crate::patience::within;
 use crate::projections::Row;
-use crate::store::postgres::append::{
-    full_head, generation_of, is_lost, kept_answer_of, row_at, row_of, select_kept_answers,
-};
+use crate::store::postgres::append::{full_head, generation_of, is_lost};
+use crate::store::postgres::known::{kept_answer_of, row_at, row_of, select_kept_answers};
 use crate::store::postgres::{PgStore, READ_LIMIT};
 use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, in_place, to_position};
 use crate::store::{

@@ -2,8 +2,10 @@
 
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
-use crate::store::postgres::append::{close_rows, generation_of, generation_to, insert_rows, lock_head, row_of};
+use crate::store::postgres::append::{generation_of, generation_to, lock_head};
+use crate::store::postgres::known::row_of;
 use crate::store::postgres::read::{again, again_however_long};
+use crate::store::postgres::write::write_rebuilt;
 use crate::store::postgres::{BEGIN, PgStore};
 use crate::store::stored::{from_position, to_position};
 use crate::store::{OPEN_END, StoreError};
@@ -62,8 +64,7 @@ impl PgStore {
     ) -> Result<(), StoreError> {
         let failed = StoreError::during("write rebuilt rows");
         let mut transaction = self.begin().await.map_err(&failed)?;
-        close_rows(&mut transaction, generation, closed).await?;
-        insert_rows(&mut transaction, generation, rows).await?;
+        write_rebuilt(&mut transaction, generation, rows, closed).await?;
         transaction.commit().await.map_err(&failed)
     }
 
