@@ -182,7 +182,10 @@ async fn without_durability_a_power_cut_loses_what_was_acknowledged_sqlite() {
         Err(_) => 0,
     };
     let acknowledged = acknowledged.into_inner();
-    assert!((kept as u64) < acknowledged, "the test cannot see a loss: {kept} of {acknowledged} are there");
+    assert!(
+        u64::try_from(kept).unwrap() < acknowledged,
+        "the test cannot see a loss: {kept} of {acknowledged} are there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +224,7 @@ async fn without_durability_a_power_cut_loses_what_was_acknowledged_postgresql()
         let mut connection = PgConnection::connect(&cluster.url).await.unwrap();
         let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM told").fetch_one(&mut connection).await.unwrap();
         let acknowledged = acknowledged.into_inner();
-        if (kept as u64) < acknowledged {
+        if u64::try_from(kept).unwrap() < acknowledged {
             return;
         }
         seen += &format!(" {kept} of {acknowledged};");
