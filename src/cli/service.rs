@@ -6,7 +6,7 @@ use crate::app::auth::{
     AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
     JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
-use crate::app::log::{LogError, LogKeeper, LogSettings, SigningSeed};
+use crate::app::log::{LogError, LogKeeper, LogSettings, OutcomesTree, SigningSeed};
 use crate::app::open::{self, Opened};
 use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
 use crate::cli::failure::Failure;
@@ -200,7 +200,8 @@ pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<
         seed: SigningSeed::new(*seed),
         guard_file: settings.log_state_file.clone(),
     };
-    LogKeeper::open(app.clone(), log_settings).await.map_err(|error| match error {
+    let tree = Arc::new(OutcomesTree(Arc::clone(app.store())));
+    LogKeeper::open(app.clone(), tree, log_settings).await.map_err(|error| match error {
         LogError::Name(_) => Failure::configuration(error.to_string()),
         error => Failure::unavailable(error.to_string()).because_of(&error),
     })

@@ -181,7 +181,7 @@ async fn proved(call: &Call, position: &str) -> Result<Inclusion, Problem> {
     call.needs(Scope::EventsRead)?;
     let unknown = || none("event, or no checkpoint holds it yet");
     let position: u64 = position.parse().map_err(|_| unknown())?;
-    call.state.log.prove_event(&call.caller, position).await?.ok_or_else(unknown)
+    call.state.log.prove_entry(&call.caller, position).await?.ok_or_else(unknown)
 }
 
 fn tile_path(below: &str) -> Option<TilePath> {

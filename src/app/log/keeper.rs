@@ -2,6 +2,7 @@
 
 use crate::app::log::guard::{Guard, GuardError};
 use crate::app::log::nodes::construct;
+use crate::app::log::tree::LogTree;
 use crate::app::{App, AppError};
 use crate::ledger::{
     Checkpoint, CheckpointError, Hash, KeyName, NoteSigner, Origin, SignedCheckpoint, SigningFailed, SigningSeed,
@@ -39,24 +40,28 @@ pub enum LogError {
     /// What is kept was not signed by this key, or is another log's.
     #[error("the last signed checkpoint is not one of this log and its key")]
     Foreign(#[source] CheckpointError),
-    /// The database has fewer events than were signed.
+    /// The database has fewer leaves than were signed.
     #[error(
-        "the database is behind: a checkpoint of {signed} events was signed, and it has {found}; it is an old backup, a \
+        "the database is behind: a checkpoint of {signed} {entries} was signed, and it has {found}; it is an old backup, a \
          lagging replica or another database. Restore the newest one"
     )]
     Behind {
-        /// Events that were signed.
+        /// What the leaves are about.
+        entries: &'static str,
+        /// Leaves that were signed.
         signed: u64,
-        /// Events that there are.
+        /// Leaves that there are.
         found: u64,
     },
     /// The database's tree is not the one that was signed.
     #[error(
-        "the history was rewritten: the first {signed} events are not those that were signed. Restore the database that \
+        "the history was rewritten: the first {signed} {entries} are not those that were signed. Restore the database that \
          was signed, and find out who changed this one"
     )]
     Rewritten {
-        /// Events that were signed.
+        /// What the leaves are about.
+        entries: &'static str,
+        /// Leaves that were signed.
         signed: u64,
     },
     /// The cryptography library refused.
@@ -73,9 +78,10 @@ impl From<SigningFailed> for LogError {
     }
 }
 
-/// Signs the log's checkpoints and answers for those that were signed.
+/// Signs one log's checkpoints and answers for those that were signed.
 pub struct LogKeeper {
     app: App,
+    tree: Arc<dyn LogTree>,
     origin: Origin,
     signer: NoteSigner,
     key: [VerifierKey; 1],
@@ -86,11 +92,11 @@ pub struct LogKeeper {
 }
 
 impl LogKeeper {
-    /// Opens the keeper and holds the database against everything that was signed.
+    /// Opens the keeper of a tree and holds the database against everything that was signed.
     ///
     /// # Errors
     /// [`LogError::Behind`] or [`LogError::Rewritten`]: nothing may be served then.
-    pub async fn open(app: App, settings: LogSettings) -> Result<Self, LogError> {
+    pub async fn open(app: App, tree: Arc<dyn LogTree>, settings: LogSettings) -> Result<Self, LogError> {
         let name = || LogError::Name(settings.origin.clone());
         let origin: Origin = settings.origin.parse().map_err(|_| name())?;
         let key_name: KeyName = settings.origin.parse().map_err(|_| name())?;
@@ -98,6 +104,7 @@ impl LogKeeper {
         let key = [signer.verifier_key().clone()];
         let keeper = Self {
             app,
+            tree,
             origin,
             signer,
             key,
@@ -137,20 +144,20 @@ impl LogKeeper {
     async fn hold_against(&self, signed: &SignedCheckpoint) -> Result<(), LogError> {
         let trust = Trust { origin: &self.origin, log_keys: &self.key, witness_keys: &[], quorum: 0 };
         let opened = signed.open(&trust).map_err(LogError::Foreign)?;
-        let size = self.app.store.head().await.map_err(AppError::from)?.size;
+        let (entries, found) = (self.tree.entries(), self.tree.head().await.map_err(AppError::from)?.size);
         let signed = opened.checkpoint.size;
-        if signed > size {
-            return Err(LogError::Behind { signed, found: size });
+        if signed > found {
+            return Err(LogError::Behind { entries, signed, found });
         }
         if self.root_at(signed).await? != opened.checkpoint.root {
-            return Err(LogError::Rewritten { signed });
+            return Err(LogError::Rewritten { entries, signed });
         }
         Ok(())
     }
 
     /// The root of the tree when it had so many leaves; never more than it has.
     async fn root_at(&self, size: u64) -> Result<Hash, AppError> {
-        construct(self.app.store.as_ref(), move |fetch: &mut dyn FnMut(_) -> Hash| {
+        construct(self.tree(), move |fetch: &mut dyn FnMut(_) -> Hash| {
             range_root(0..size, &mut |node| Ok::<_, std::convert::Infallible>(fetch(node)))
                 .map_err(crate::ledger::ProofError::Fetch)
         })
@@ -171,11 +178,10 @@ impl LogKeeper {
             self.hold_against(last).await?;
         }
         // Read after what it must not be smaller than.
-        let head = self.app.store.head().await.map_err(AppError::from)?;
-        let root = head.frontier.clone().unwrap_or_default().root();
+        let head = self.tree.head().await.map_err(AppError::from)?;
         let signed = match last {
             Some(last) if last.unverified().size == head.size => last,
-            _ => Checkpoint { origin: self.origin.clone(), size: head.size, root }
+            _ => Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root }
                 .sign(&self.signer)
                 .map_err(LogError::Signing)?,
         };
@@ -196,7 +202,7 @@ impl LogKeeper {
     pub fn keep_signing(self: &Arc<Self>, interval: Duration) -> JoinHandle<()> {
         let keeper = Arc::clone(self);
         tokio::spawn(async move {
-            let mut size: watch::Receiver<u64> = keeper.app.store.follow();
+            let mut size: watch::Receiver<u64> = keeper.tree.follow();
             size.mark_changed();
             while size.changed().await.is_ok() {
                 while let Err(error) = keeper.sign().await {
@@ -241,7 +247,8 @@ impl LogKeeper {
         Ok(self.app.store.checkpoints(self.origin.as_str(), size, limit).await?)
     }
 
-    pub(super) const fn app(&self) -> &App {
-        &self.app
+    /// The tree that it keeps.
+    pub(super) fn tree(&self) -> &dyn LogTree {
+        self.tree.as_ref()
     }
 }

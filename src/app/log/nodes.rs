@@ -4,8 +4,9 @@
 //! which nodes it asks for, which never depends on what they are, and once with all of them at hand.
 
 use crate::app::AppError;
+use crate::app::log::tree::LogTree;
 use crate::ledger::{Hash, NodeId, ProofError, StoredSpan, TILE_WIDTH, subtree_root};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -16,12 +17,12 @@ pub(super) trait Construction<T>:
 }
 impl<T, F> Construction<T> for F where F: Fn(&mut dyn FnMut(NodeId) -> Hash) -> Result<T, ProofError<Infallible>> {}
 
-/// Runs a construction over the tree that a store keeps.
+/// Runs a construction over a log's tree.
 ///
 /// # Errors
 /// What the construction refuses is the outer caller's to have ruled out; a node that is not there is
 /// [`StoreError::Corrupt`].
-pub(super) async fn construct<T>(store: &dyn Store, construction: impl Construction<T>) -> Result<T, AppError> {
+pub(super) async fn construct<T>(tree: &dyn LogTree, construction: impl Construction<T>) -> Result<T, AppError> {
     let mut wanted = Vec::new();
     construction(&mut |node| {
         wanted.push(node);
@@ -33,7 +34,7 @@ pub(super) async fn construct<T>(store: &dyn Store, construction: impl Construct
         let tile = entries.start / TILE_WIDTH;
         if let std::collections::hash_map::Entry::Vacant(place) = tiles.entry((tile_level, tile)) {
             let width = u32::try_from(TILE_WIDTH).unwrap_or(u32::MAX);
-            place.insert(store.tree_hashes(tile_level, tile * TILE_WIDTH, width).await?);
+            place.insert(tree.hashes(tile_level, tile * TILE_WIDTH, width).await?);
         }
     }
     let mut missing = None;

@@ -1,4 +1,4 @@
-//! Tiles and proofs of the log, all of them within its last checkpoint: nothing is proved that was not signed.
+//! Tiles and proofs of a log, all of them within its last checkpoint: nothing is proved that was not signed.
 
 use crate::app::AppError;
 use crate::app::log::keeper::LogKeeper;
@@ -8,9 +8,9 @@ use crate::ledger::{
     Hash, SignedCheckpoint, TileKind, TilePath, TlogProof, consistency_proof, encode_entry_bundle, encode_hash_tile,
     inclusion_proof, leaf_hash,
 };
-use crate::store::{EventQuery, KeptCheckpoint, Reach, StoreError};
+use crate::store::{KeptCheckpoint, StoreError};
 
-/// That an event is in the log.
+/// That a leaf is in its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inclusion {
     /// Its position: the leaf's index.
@@ -36,7 +36,7 @@ impl LogKeeper {
             return Ok(None);
         }
         let width = u32::try_from(path.width()).unwrap_or(u32::MAX);
-        let hashes = self.app().store.tree_hashes(level, path.places().start, width).await?;
+        let hashes = self.tree().hashes(level, path.places().start, width).await?;
         if hashes.len() as u64 != path.width() {
             return Err(lacking(path.places().start));
         }
@@ -55,7 +55,7 @@ impl LogKeeper {
             return Ok(None);
         }
         let width = u32::try_from(path.width()).unwrap_or(u32::MAX);
-        let leaves = self.app().store.leaves(path.places().start, width).await?;
+        let leaves = self.tree().leaves(path.places().start, width).await?;
         if leaves.len() as u64 != path.width() {
             return Err(lacking(path.places().start));
         }
@@ -64,30 +64,23 @@ impl LogKeeper {
         Ok(Some(bytes))
     }
 
-    /// Proves that an event of the caller's organisation is in the log, under the last checkpoint; `None` where there is no such
-    /// event within reach, or no checkpoint holds it yet.
+    /// Proves that a leaf of the caller's organisation is in the log, under the last checkpoint; `None` where there is no such
+    /// leaf within reach, or no checkpoint holds it yet.
     ///
     /// # Errors
     /// [`AppError::NotAllowed`] without the scope, else [`AppError::Store`].
-    pub async fn prove_event(&self, caller: &Caller, position: u64) -> Result<Option<Inclusion>, AppError> {
-        allow(caller, Scope::EventsRead)?;
+    pub async fn prove_entry(&self, caller: &Caller, position: u64) -> Result<Option<Inclusion>, AppError> {
+        allow(caller, self.tree().scope())?;
         let Some(checkpoint) = self.last().await? else { return Ok(None) };
         if position >= checkpoint.size {
             return Ok(None);
         }
-        let query = EventQuery {
-            reach: Reach::Organisation(caller.organisation.clone()),
-            stream: None,
-            from: position,
-            until: position + 1,
-            limit: 1,
-        };
-        if self.app().store.events(&query).await?.1.is_empty() {
+        if self.tree().stream_at(&caller.organisation, position).await?.is_none() {
             return Ok(None);
         }
-        let leaf = self.app().store.leaves(position, 1).await?.pop().ok_or_else(|| lacking(position))?;
+        let leaf = self.tree().leaves(position, 1).await?.pop().ok_or_else(|| lacking(position))?;
         let size = checkpoint.size;
-        let proof = construct(self.app().store.as_ref(), move |fetch: &mut dyn FnMut(_) -> Hash| {
+        let proof = construct(self.tree(), move |fetch: &mut dyn FnMut(_) -> Hash| {
             inclusion_proof(position, size, &mut |node| Ok(fetch(node)))
         })
         .await?;
@@ -102,14 +95,14 @@ impl LogKeeper {
     pub async fn prove_consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, AppError> {
         let signed = self.signed_size().await?;
         if to > signed {
-            let detail = format!("the last checkpoint has {signed} events");
+            let detail = format!("the last checkpoint has {signed} {}", self.tree().entries());
             return Err(AppError::InvalidQuery { parameter: "to", detail });
         }
         if from == 0 || from > to {
             let detail = "is at least 1 and at most `to`".to_owned();
             return Err(AppError::InvalidQuery { parameter: "from", detail });
         }
-        construct(self.app().store.as_ref(), move |fetch: &mut dyn FnMut(_) -> Hash| {
+        construct(self.tree(), move |fetch: &mut dyn FnMut(_) -> Hash| {
             consistency_proof(from, to, &mut |node| Ok(fetch(node)))
         })
         .await
