@@ -106,23 +106,19 @@ pub async fn find<V: View>(
 ) -> Result<HttpResponse, Problem> {
     let id = id_in_path(id, kind)?;
     let as_of = query.read()?.as_of()?;
-    let Some((complete, row)) = call.state.app.find_closed(&call.caller, kind, id, as_of).await? else {
+    let has = |version| call.has(&entity_tag(version));
+    let Some(found) = call.state.app.find(&call.caller, kind, id, as_of, has).await? else {
         return Err(Problem::new(Type::NotFound).detail(format!("there is no such {}", kind.as_str())));
     };
-    let tag = entity_tag(row.version);
-    if call.has(&tag) {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, tag))
-            .insert_header((POSITION_HEADER, position_of(complete)))
-            .insert_header((CACHE_CONTROL, PRIVATE))
-            .finish());
+    let mut response = if found.seen.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
+    response
+        .insert_header((ETAG, entity_tag(found.version)))
+        .insert_header((POSITION_HEADER, position_of(found.complete_to)))
+        .insert_header((CACHE_CONTROL, PRIVATE));
+    match &found.seen {
+        Some(seen) => Ok(response.json(V::of(seen)?)),
+        None => Ok(response.finish()),
     }
-    let seen = call.state.app.open_found(row).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((ETAG, tag))
-        .insert_header((POSITION_HEADER, position_of(complete)))
-        .insert_header((CACHE_CONTROL, PRIVATE))
-        .json(V::of(&seen)?))
 }
 
 /// The position of an answer, as the header says it; empty while the log is.

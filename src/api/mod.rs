@@ -9,6 +9,7 @@ pub mod handlers;
 pub mod json;
 mod lines;
 mod openapi;
+mod operation_names;
 pub mod problem;
 pub mod query;
 pub mod request;

@@ -11,7 +11,7 @@ use utoipa_actix_web::AppExt;
 #[openapi(
     info(
         title = "Cairn",
-        description = "Personal outcomes in health and social care: recorded, revised and queried, now or as of any earlier position.\n\nEvery answer that depends on the log says the position it is complete to (`Cairn-Position`). Every read takes `as_of`. A POST that records needs an `Idempotency-Key`; a change needs `If-Match`. Errors are problems (RFC 9457) whose type is a page of this documentation. Times in life may be a year, a month, a date or an instant; a recording cannot lie in the future.",
+        description = "Personal outcomes in health and social care: recorded, revised and queried, now or as of any earlier position.\n\nEvery answer that depends on the log says the position it is complete to (`Cairn-Position`). Every read takes `as_of`. A POST that records needs an `Idempotency-Key`; a change needs `If-Match`. Who is shown whose data is recorded before it is shown (tag `accesses`); say on whose behalf you read with `On-Behalf-Of`. Errors are problems (RFC 9457) whose type is a page of this documentation. Times in life may be a year, a month, a date or an instant; a recording cannot lie in the future.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
@@ -25,7 +25,8 @@ use utoipa_actix_web::AppExt;
         (name = "frameworks", description = "Frameworks, ladders, scales and lists as versioned data."),
         (name = "batches", description = "Many recordings in one request."),
         (name = "events", description = "The feed of events by position."),
-        (name = "log", description = "The log as auditors and witnesses read it: signed checkpoints, tiles and proofs."),
+        (name = "accesses", description = "Who was shown whose data, recorded before it was shown."),
+        (name = "log", description = "The two logs, of outcomes and of accesses, as auditors and witnesses read them: signed checkpoints, tiles and proofs."),
         (name = "authentication", description = "OAuth 2.0 client credentials with private_key_jwt."),
         (name = "operation", description = "Health and metrics.")
     ),
@@ -119,8 +120,24 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         ));
     }
     parameters.push(header("Purpose-Of-Use", false, "An HL7 v3 PurposeOfUse code.", json!("TREAT")));
+    parameters.push(header(
+        "On-Behalf-Of",
+        false,
+        "The code of the user for whom you call, as your own system knows them: 1 to 128 printable ASCII characters, never a name. It stands in the log of accesses.",
+        json!("u-17"),
+    ));
+    parameters.push(header(
+        "On-Behalf-Of-Role",
+        false,
+        "As what that user acts: 1 to 64 letters, digits and . _ : -",
+        json!("social_worker"),
+    ));
     operation["parameters"] = Value::Array(parameters);
     let mut kinds = vec![Type::Unauthorised, Type::InsufficientScope, Type::Unavailable, Type::Internal];
+    if method == "get" || id == "search_people" {
+        // Shares its status with what else is not available.
+        kinds.insert(2, Type::AccessNotRecorded);
+    }
     if method == "get" {
         kinds.push(Type::InvalidQuery);
     } else {

@@ -97,6 +97,8 @@ registry! {
         "It may or may not be recorded. Repeat the request with the same idempotency key: you will get the one answer.";
     KeysUnavailable = "keys-unavailable", 503, "The key store is not available",
         "Nothing is erased; personal parts cannot be opened or sealed for the moment.";
+    AccessNotRecorded = "access-not-recorded", 503, "The read could not be recorded",
+        "Who is shown whose data is written down before it is shown, and that is not possible now. Nothing was shown; try again.";
     Busy = "busy", 503, "Too much is waiting",
         "Try again after the time in Retry-After.";
     StorageFull = "storage-full", 507, "There is no space left to record",
@@ -291,6 +293,7 @@ impl From<AppError> for Problem {
             AppError::KeysFull(_) => logged(&error, Type::StorageFull),
             AppError::Tampered { .. } => logged(&error, Type::Tampered),
             AppError::CannotFollow { .. } => logged(&error, Type::Internal),
+            AppError::AccessNotRecorded(_) => logged(&error, Type::AccessNotRecorded),
             AppError::Store(store) => match store.as_ref() {
                 StoreError::Unavailable { outcome_unknown: true, .. } => logged(&error, Type::OutcomeUnknown),
                 StoreError::Unavailable { .. } | StoreError::Stopped | StoreError::NotReady { .. } => {

@@ -205,7 +205,11 @@ pub fn cursor_for(call: &Call, request: &HttpRequest, after: u64, as_of: u64) ->
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn read_cursor(call: &Call, request: &HttpRequest, cursor: &str) -> Result<(u64, u64), Problem> {
+/// Where the page before ended and what the list is read as of.
+///
+/// # Errors
+/// [`Type::InvalidCursor`].
+pub fn read_cursor(call: &Call, request: &HttpRequest, cursor: &str) -> Result<(u64, u64), Problem> {
     let refused = || Problem::new(Type::InvalidCursor);
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
     let (after, rest) = bytes.split_first_chunk::<8>().ok_or_else(refused)?;

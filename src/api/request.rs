@@ -1,10 +1,11 @@
 //! What every request carries: its id, its caller, its headers.
 
 use crate::api::answer::entity_tag;
+use crate::api::operation_names::operation_of;
 use crate::api::problem::{Problem, Type};
 use crate::api::state::ApiState;
 use crate::app::AppError;
-use crate::app::words::{Caller, NotAllowed, Scope};
+use crate::app::words::{Caller, InvalidId, NotAllowed, RequestMark, Scope};
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::Data;
@@ -12,6 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
 
 /// The most characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_MAX: usize = 200;
@@ -87,6 +89,10 @@ impl FromRequest for Call {
             let token = bearer(request.headers())?;
             let mut caller = state.verify(&token).await?;
             caller.purpose = purpose(request.headers())?;
+            // Who says on whose behalf is believed before what the token says: a gateway may call for many users with one.
+            caller.user = code(request.headers(), "on-behalf-of")?.or(caller.user);
+            caller.role = code(request.headers(), "on-behalf-of-role")?;
+            caller.request = Some(mark(&request));
             Ok(Self {
                 state,
                 caller,
@@ -127,6 +133,20 @@ fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         );
     }
     Ok(Some(purpose))
+}
+
+/// A code of the log of accesses in a header.
+fn code<C: FromStr<Err = InvalidId>>(headers: &HeaderMap, name: &'static str) -> Result<Option<C>, Problem> {
+    let text = text(headers, &HeaderName::from_static(name))?;
+    // What was sent may be somebody's name, so it is not repeated.
+    let refused = |error: InvalidId| Problem::new(Type::InvalidHeader).detail(format!("{name}: {error}"));
+    text.map(|text| text.parse().map_err(refused)).transpose()
+}
+
+fn mark(request: &HttpRequest) -> RequestMark {
+    let pattern = request.match_pattern().unwrap_or_else(|| "unrouted".to_owned());
+    let operation = operation_of(request.method().as_str(), &pattern);
+    RequestMark { id: current_id().unwrap_or_default(), operation }
 }
 
 fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {

@@ -1,8 +1,8 @@
 //! Every route on one page. The handler's name is the operation id; tests mirror the paths.
 
 use crate::api::handlers::{
-    actions, batches, contributions, conversations, events, frameworks, health, log, narratives, oauth, outcomes,
-    people, reviews,
+    accesses, actions, batches, contributions, conversations, events, frameworks, health, log, narratives, oauth,
+    outcomes, people, reviews,
 };
 use crate::api::problem::{Problem, Type};
 use actix_web::{ResponseError, web};
@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(people::register_person)
                 .service(people::list_people)
                 .service(people::find_person_record)
+                .service(accesses::list_person_accesses)
                 .service(people::find_person)
                 .service(people::amend_person)
                 .service(people::add_person_identifier)
@@ -77,6 +78,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(frameworks::compare_framework_versions)
                 .service(frameworks::find_framework_version)
                 .service(frameworks::retire_framework)
+                // who was shown whose data
+                .service(accesses::list_access_audit_events)
+                .service(accesses::report_unusual_accesses)
+                .service(accesses::list_accesses)
                 // batches and the feed
                 .service(batches::record_batch)
                 .service(events::list_events)
@@ -84,7 +89,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         );
 }
 
-/// The log as auditors and witnesses read it. Entry bundles come before the tiles, whose path they would fit.
+/// The logs as auditors and witnesses read them. Entry bundles come before the tiles, whose path they would fit.
 fn proof(config: &mut ServiceConfig<'_>) {
     config
         .service(log::find_log_checkpoint)
@@ -94,5 +99,7 @@ fn proof(config: &mut ServiceConfig<'_>) {
         .service(log::find_log_tile)
         .service(log::prove_log_consistency)
         .service(log::prove_log_event)
-        .service(log::find_log_proof_file);
+        .service(log::find_log_proof_file)
+        .service(log::prove_log_access)
+        .service(log::find_log_access_proof_file);
 }

@@ -1,6 +1,7 @@
 //! The server: how requests come in, what surrounds every handler, how it stops.
 
 use crate::api::docs::pages;
+use crate::api::operation_names;
 use crate::api::problem::{Problem, Type};
 use crate::api::request::with_id;
 use crate::api::routes::routes;
@@ -78,6 +79,7 @@ impl Running {
 /// Where a listener cannot be used.
 pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: ApiState) -> std::io::Result<Running> {
     let state = Data::new(state);
+    operation_names::prepare();
     let known = Arc::new(known_paths());
     let mut server = HttpServer::new(move || {
         let known = Arc::clone(&known);

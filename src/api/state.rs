@@ -3,11 +3,10 @@
 use crate::api::problem::{Problem, Type};
 use crate::app::App;
 use crate::app::auth::{AuthError, TokenEndpoint, TokenVerifier};
-use crate::app::log::LogKeeper;
+use crate::app::log::Logs;
 use crate::app::words::Caller;
 use actix_web::web::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of the edge. Every one is tested at the limit and one past it.
@@ -41,8 +40,8 @@ impl Default for Limits {
 pub struct ApiState {
     /// The verbs.
     pub app: App,
-    /// The log's checkpoints, tiles and proofs.
-    pub log: Arc<LogKeeper>,
+    /// The logs' checkpoints, tiles and proofs.
+    pub logs: Logs,
     /// Verifies access tokens.
     pub verifier: TokenVerifier,
     /// Grants access tokens.

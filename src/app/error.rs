@@ -85,6 +85,9 @@ pub enum AppError {
         /// Why, for operators.
         detail: String,
     },
+    /// What an answer would show cannot be recorded, so it is not shown.
+    #[error("the read cannot be recorded, so nothing is shown")]
+    AccessNotRecorded(#[source] Arc<StoreError>),
     /// The store failed.
     #[error(transparent)]
     Store(Arc<StoreError>),

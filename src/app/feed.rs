@@ -1,12 +1,16 @@
 //! The feed of events: what a partner follows to stay up to date, in the order of positions, nothing missed.
 
+use crate::app::accesses::{About, Released};
+use crate::app::seen::shown_as;
 use crate::app::{App, AppError, AsOf, Complete, Content};
 use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::event::{PartRef, Recorded};
-use crate::domain::ids::StreamId;
+use crate::domain::ids::{PersonId, StreamId};
 use crate::domain::personal::Personal;
+use crate::domain::reading_access::{ShownPart, Through};
+use crate::projections::Row;
 use crate::store::{EventQuery, OPEN_END, Reach};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What of the feed is asked for.
@@ -26,13 +30,15 @@ pub struct FeedQuery {
     pub wait: Duration,
 }
 
-/// An event of the feed.
+/// An event that is shown. There is none that was not recorded as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedEvent {
     /// The event.
     pub event: Recorded,
-    /// Its opened parts by class, where asked for and allowed.
+    /// Its opened parts by name, where asked for and allowed.
     pub words: BTreeMap<String, Content>,
+    /// Nobody can make one without it.
+    released: Released,
 }
 
 /// A page of the feed.
@@ -91,15 +97,6 @@ impl App {
         if more && let Some(last) = events.last() {
             complete_to = Complete { position: Some(last.position), recorded_at: last.recorded_at };
         }
-        Ok(FeedPage { events: self.with_words(caller, query, events).await?, complete_to, more })
-    }
-
-    async fn with_words(
-        &self,
-        caller: &Caller,
-        query: &FeedQuery,
-        events: Vec<Recorded>,
-    ) -> Result<Vec<FeedEvent>, AppError> {
         let mut places = Vec::new();
         if query.with_words {
             for event in &events {
@@ -108,17 +105,69 @@ impl App {
                 }
             }
         }
-        let mut opened: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
-        for ((place, name), content) in self.open_parts(places).await? {
-            opened.entry(place.position).or_default().insert(name, content);
+        let through = if query.stream.is_some() { Through::Stream } else { Through::Feed };
+        let events = self.show_events(caller, through, complete_to, events, places).await?;
+        Ok(FeedPage { events, complete_to, more })
+    }
+
+    /// Opens parts of events, and records what is shown of whom, durably, before anybody has it.
+    pub(super) async fn show_events(
+        &self,
+        caller: &Caller,
+        through: Through,
+        complete_to: Complete,
+        events: Vec<Recorded>,
+        places: Vec<PartRef>,
+    ) -> Result<Vec<FeedEvent>, AppError> {
+        let rows = self.rows_of(caller, &events).await?;
+        let opened = match self.open_parts(places).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                let rows: Vec<Row> = rows.into_values().collect();
+                self.record_attempt(caller, through, complete_to.position, &rows, &error).await;
+                return Err(error);
+            }
+        };
+        let mut parts: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
+        let mut about: BTreeMap<PersonId, About> = BTreeMap::new();
+        let person_at: HashMap<u64, PersonId> =
+            events.iter().filter_map(|event| Some((event.position, rows.get(&event.stream)?.person()?))).collect();
+        for event in &events {
+            let Some(person) = person_at.get(&event.position).copied() else { continue };
+            let of = about.entry(person).or_insert_with(|| About::nothing_of(person, event.organisation.clone()));
+            of.parts.insert(ShownPart::Facts);
+            of.count(event.facts.kind().as_str());
         }
-        Ok(events
-            .into_iter()
-            .map(|event| {
-                let words = opened.remove(&event.position).unwrap_or_default();
-                FeedEvent { event, words }
-            })
-            .collect())
+        for ((place, name), content) in opened {
+            let of = person_at.get(&place.position).and_then(|person| about.get_mut(person));
+            if let (Some(of), Some(part), Content::Open(_)) = (of, shown_as(place.class), &content) {
+                of.parts.insert(part);
+            }
+            parts.entry(place.position).or_default().insert(name, content);
+        }
+        let released = self.release(caller, through, complete_to.position, about.into_values().collect()).await?;
+        let show = |event: Recorded| {
+            let words = parts.remove(&event.position).unwrap_or_default();
+            FeedEvent { event, words, released: released.clone() }
+        };
+        Ok(events.into_iter().map(show).collect())
+    }
+
+    /// The rows of the streams of some events, which say whose they are.
+    async fn rows_of(&self, caller: &Caller, events: &[Recorded]) -> Result<HashMap<StreamId, Row>, AppError> {
+        let mut streams: Vec<StreamId> = events.iter().map(|event| event.stream).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        if streams.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let reach = Reach::Organisation(caller.organisation.clone());
+        let rows = self.store.rows_by_id(&reach, &streams).await?;
+        if rows.len() < streams.len() {
+            let detail = "an event's stream has no row: it cannot be said whose data it is".to_owned();
+            return Err(AppError::CannotFollow { detail });
+        }
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::ids::{OutcomeId, StreamId};
 use crate::domain::narrative::NarrativeWords;
 use crate::domain::outcome::{OutcomeContent, OutcomeWords};
 use crate::domain::personal::{Personal, Words};
+use crate::domain::reading_access::Through;
 use crate::domain::resource::Resource;
 use crate::domain::review::ReviewWords;
 use crate::projections::{KeyKind, RowKey};
@@ -97,37 +98,28 @@ impl App {
         events.sort_unstable_by_key(|event| event.position);
         let truncated = events.len() > HISTORY_MAX as usize;
         events.truncate(HISTORY_MAX as usize);
-        let entries = self.tell(events).await?;
-        Ok(Some(OutcomeHistory { entries, truncated, complete_to: Complete::to(&head, Some(size)) }))
-    }
-
-    async fn tell(&self, events: Vec<Recorded>) -> Result<Vec<HistoryEntry>, AppError> {
+        let complete_to = Complete::to(&head, Some(size));
         let places: Vec<PartRef> = events.iter().filter_map(|event| event.part(Class::Words)).collect();
-        let mut opened: BTreeMap<u64, BTreeMap<String, Content>> = BTreeMap::new();
-        for ((place, name), content) in self.open_parts(places).await? {
-            opened.entry(place.position).or_default().insert(name, content);
-        }
-        let mut outcomes: BTreeMap<StreamId, Before> = BTreeMap::new();
-        let mut entries = Vec::with_capacity(events.len());
-        for event in events {
-            let words = opened.remove(&event.position).unwrap_or_default();
-            let told = tell_event(&event, &words, &mut outcomes);
-            let late =
-                event.recorded_at.micros().saturating_sub(event.header.occurred_at.until().micros()) > LATE_MICROS;
-            let who = match told.perspective {
-                Some(perspective) => format!("{perspective}'s view, recorded by {}", event.header.client),
-                None => format!("recorded by {}", event.header.client),
-            };
-            entries.push(HistoryEntry {
-                what: Personal::new(told.what),
-                why: told.why,
-                who,
-                late,
-                event: FeedEvent { event, words: BTreeMap::new() },
-            });
-        }
-        Ok(entries)
+        let events = self.show_events(caller, Through::History, complete_to, events, places).await?;
+        Ok(Some(OutcomeHistory { entries: tell(events), truncated, complete_to }))
     }
+}
+
+fn tell(events: Vec<FeedEvent>) -> Vec<HistoryEntry> {
+    let mut outcomes: BTreeMap<StreamId, Before> = BTreeMap::new();
+    let mut entries = Vec::with_capacity(events.len());
+    for mut event in events {
+        let words = std::mem::take(&mut event.words);
+        let told = tell_event(&event.event, &words, &mut outcomes);
+        let (header, recorded_at) = (&event.event.header, event.event.recorded_at);
+        let late = recorded_at.micros().saturating_sub(header.occurred_at.until().micros()) > LATE_MICROS;
+        let who = match told.perspective {
+            Some(perspective) => format!("{perspective}'s view, recorded by {}", header.client),
+            None => format!("recorded by {}", header.client),
+        };
+        entries.push(HistoryEntry { what: Personal::new(told.what), why: told.why, who, late, event });
+    }
+    entries
 }
 
 struct Told {

@@ -4,6 +4,7 @@
 //! (`domain::resource`), seals (`prepare`), and hands one event to the writer (`store::writer`), which answers when it
 //! is durable and its row can be read.
 
+pub mod accesses;
 pub mod auth;
 mod batch;
 pub mod clock;
@@ -31,7 +32,7 @@ pub use feed::{FeedEvent, FeedPage, FeedQuery};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 pub use history::{HistoryEntry, OutcomeHistory};
 pub use ids::{IdSource, RandomIds, SeededIds, new_request_id, random_bytes};
-pub use reading::{Disagreement, Listing, Page, PersonRecord, PerspectiveReview};
+pub use reading::{Disagreement, Found, Listing, Page, PersonRecord, PerspectiveReview};
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
 pub use replay::{Drift, Replayed};
@@ -40,10 +41,12 @@ pub use seen::{Complete, Content, Seen};
 pub use crate::domain::reference;
 
 use crate::domain::time::Timestamp;
+use crate::store::access_writer::AccessWriter;
 use crate::store::reader::Reader;
 use crate::store::writer::Writer;
 use crate::store::{Head, Store, StoreError};
 use crate::vault::Vault;
+use accesses::Recorder;
 use known::Known;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -65,6 +68,7 @@ pub struct App {
     vault: Vault,
     writer: Writer,
     reader: Reader,
+    recorder: Recorder,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     known: Arc<Known>,
@@ -73,7 +77,7 @@ pub struct App {
 }
 
 impl App {
-    /// Joins the parts and starts the writer and the reader on the current runtime. The task ends when the last clone of the app is
+    /// Joins the parts and starts the writers and the reader on the current runtime. The task ends when the last clone of the app is
     /// gone and everything accepted is answered. `batch_events` is the most events that are committed together.
     #[must_use]
     pub fn start(
@@ -85,9 +89,15 @@ impl App {
     ) -> (Self, JoinHandle<()>) {
         let batch_clock = Arc::clone(&clock);
         let (writer, task) = Writer::start(Arc::clone(&store), batch_events, move || batch_clock.now());
+        let access_clock = Arc::clone(&clock);
+        let (access_writer, access_task) = AccessWriter::start(Arc::clone(&store), move || access_clock.now());
+        let recorder = Recorder::new(access_writer);
         let reader = Reader::start(&store);
         let (known, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
-        (Self { store, vault, writer, reader, clock, ids, known, stopping }, task)
+        let both = tokio::spawn(async move {
+            let _ = tokio::join!(task, access_task);
+        });
+        (Self { store, vault, writer, reader, recorder, clock, ids, known, stopping }, both)
     }
 
     /// The store that the app runs on, for the edges' own registry and health.
@@ -139,14 +149,14 @@ impl App {
         self.writer.waiting()
     }
 
-    /// Whether the store and the key store answer as they must.
+    /// Whether the store and the key store answer as they must, and accesses can be written.
     ///
     /// # Errors
     /// What is wrong, for operators.
     pub async fn check(&self) -> Result<(), AppError> {
         self.store.check().await?;
         self.vault.check().await?;
-        Ok(())
+        self.check_accesses().await
     }
 
     /// The size that a read is as of, and `None` for now, for whoever holds it against the head that comes with the answer
@@ -214,7 +224,7 @@ impl From<StoreError> for AppError {
 
 /// The domain's types that the edges speak in; the edges reach the domain through here only.
 pub mod words {
-    pub use crate::domain::access::{Caller, NotAllowed, Scope, UnknownScope};
+    pub use crate::domain::access::{Caller, NotAllowed, RequestMark, Scope, UnknownScope};
     pub use crate::domain::action::{ActionAgreed, ActionCommand, ActionWords};
     pub use crate::domain::contribution::{ContributionCommand, ContributionRecorded, ContributionWords};
     pub use crate::domain::conversation::{
@@ -224,8 +234,8 @@ pub mod words {
     pub use crate::domain::framework::{Comparison, FrameworkCommand, FrameworkRef, ItemRef, compare, is_slug};
     pub use crate::domain::identifier::{IdentifierSystem, PersonIdentifier};
     pub use crate::domain::ids::{
-        ActionId, ContributionId, ConversationId, EventId, NarrativeId, OrganisationCode, OutcomeId, PersonId,
-        ReviewId, StreamId,
+        ActionId, ContributionId, ConversationId, EventId, InvalidId, NarrativeId, OrganisationCode, OutcomeId,
+        PersonId, ReviewId, StreamId,
     };
     pub use crate::domain::narrative::{
         NarrativeCommand, NarrativeRecorded, NarrativeWords, RecordResponseAdded, Response,
@@ -235,6 +245,9 @@ pub mod words {
     };
     pub use crate::domain::person::{PersonCommand, PersonIdentity};
     pub use crate::domain::personal::{Personal, Words};
+    pub use crate::domain::reading_access::{
+        AccessOutcome, OPERATOR, ReadingAccess, RoleCode, ShownPart, Through, UserCode,
+    };
     pub use crate::domain::reference::{FrameworkContent, FrameworkItem, FrameworkKind, ItemMapping};
     pub use crate::domain::refusal::Refusal;
     pub use crate::domain::resource::{Command, Resource};

@@ -1,7 +1,8 @@
 //! Reading: one recording, lists, a person's whole record, disagreement side by side.
 
 use crate::app::framework::{MAXIMUM_FRAMEWORK_VERSIONS, framework_query, version_key};
-use crate::app::{App, AppError, AsOf, Complete, Seen};
+use crate::app::seen::name_of;
+use crate::app::{App, AppError, AsOf, Complete, Content, Seen};
 use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::event::Kind;
 use crate::domain::framework::FrameworkRef;
@@ -9,6 +10,7 @@ use crate::domain::identifier::PersonIdentifier;
 use crate::domain::ids::{OrganisationCode, OutcomeId, PersonId, StreamId};
 use crate::domain::person::PersonIdentity;
 use crate::domain::personal::Personal;
+use crate::domain::reading_access::Through;
 use crate::domain::resource::Resource;
 use crate::domain::time::{LifeTime, Timestamp};
 use crate::domain::words::{Perspective, ReviewStage};
@@ -45,6 +47,17 @@ pub struct Listing {
     pub as_of: Option<AsOf>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// One recording that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the answer is complete to.
+    pub complete_to: Complete,
+    /// Its version.
+    pub version: u64,
+    /// The recording; `None` for a caller who has this version.
+    pub seen: Option<Seen>,
 }
 
 /// A page of recordings.
@@ -105,7 +118,8 @@ impl App {
         Reach::Organisation(caller.organisation.clone())
     }
 
-    /// One recording, now or as it stood; `None` if there is none within reach.
+    /// One recording, now or as it stood; `None` if there is none within reach. `has` says of a version whether the caller has
+    /// it already, who is then shown nothing.
     ///
     /// # Errors
     /// See [`AppError`].
@@ -115,35 +129,17 @@ impl App {
         kind: Kind,
         id: StreamId,
         as_of: Option<AsOf>,
-    ) -> Result<Option<(Complete, Seen)>, AppError> {
-        let Some((complete_to, row)) = self.find_closed(caller, kind, id, as_of).await? else { return Ok(None) };
-        Ok(Some((complete_to, self.open_one(row).await?)))
-    }
-
-    /// The same without opening personal parts: what a conditional read needs.
-    ///
-    /// # Errors
-    /// See [`AppError`].
-    pub async fn find_closed(
-        &self,
-        caller: &Caller,
-        kind: Kind,
-        id: StreamId,
-        as_of: Option<AsOf>,
-    ) -> Result<Option<(Complete, Row)>, AppError> {
+        has: impl FnOnce(u64) -> bool + Send,
+    ) -> Result<Option<Found>, AppError> {
         allow(caller, Scope::to_read(kind))?;
         let size = self.size_asked_for(as_of).await?;
         let (head, row) = self.reader.row(Self::reach(caller), id, size).await?;
         Self::within(size, &head)?;
-        Ok(row.filter(|row| row.kind() == kind).map(|row| (Complete::to(&head, size), row)))
-    }
-
-    /// Opens a row that [`Self::find_closed`] answered.
-    ///
-    /// # Errors
-    /// See [`AppError`].
-    pub async fn open_found(&self, row: Row) -> Result<Seen, AppError> {
-        self.open_one(row).await
+        let Some(row) = row.filter(|row| row.kind() == kind) else { return Ok(None) };
+        let (complete_to, version) = (Complete::to(&head, size), row.version);
+        let seen =
+            if has(version) { None } else { self.show(caller, Through::Single, complete_to, vec![row]).await?.pop() };
+        Ok(Some(Found { complete_to, version, seen }))
     }
 
     /// A page of recordings of one kind.
@@ -174,7 +170,8 @@ impl App {
         let more = rows.len() > listing.limit as usize;
         rows.truncate(listing.limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.from_position);
-        Ok(Page { items: self.open(rows).await?, complete_to: Complete::to(&head, size), next })
+        let complete_to = Complete::to(&head, size);
+        Ok(Page { items: self.show(caller, Through::List, complete_to, rows).await?, complete_to, next })
     }
 
     /// People of the caller's organisation who have an identifier: none or one.
@@ -199,7 +196,8 @@ impl App {
             ..RowQuery::along(caller.organisation.clone(), RowPath::Key(key), size, 2)
         };
         let (head, rows) = self.store.rows(&query).await?;
-        Ok(Page { items: self.open(rows).await?, complete_to: Complete::to(&head, size), next: None })
+        let complete_to = Complete::to(&head, size);
+        Ok(Page { items: self.show(caller, Through::Search, complete_to, rows).await?, complete_to, next: None })
     }
 
     /// Everything about one person in one answer; `None` if there is no such person within reach.
@@ -237,9 +235,10 @@ impl App {
         not_shown.dedup();
         rows.retain(|row| allow(caller, Scope::to_read(row.kind())).is_ok());
         rows.insert(0, own);
-        let mut items = self.open(rows).await?;
+        let complete_to = Complete::to(&head, Some(size));
+        let mut items = self.show(caller, Through::Record, complete_to, rows).await?;
         let person = items.remove(0);
-        Ok(Some(PersonRecord { person, items, not_shown, complete_to: Complete::to(&head, Some(size)), truncated }))
+        Ok(Some(PersonRecord { person, items, not_shown, complete_to, truncated }))
     }
 
     /// Sets the latest review of each perspective side by side; `None` if there is no such outcome within reach.
@@ -252,27 +251,28 @@ impl App {
         outcome: OutcomeId,
         as_of: Option<AsOf>,
     ) -> Result<Option<Disagreement>, AppError> {
+        allow(caller, Scope::OutcomesRead)?;
         allow(caller, Scope::ReviewsRead)?;
         let size = match self.size_as_of(as_of).await? {
             Some(size) => size,
             None => self.store.head().await?.size,
         };
-        let Some(last) = size.checked_sub(1) else { return Ok(None) };
-        let as_of = Some(AsOf::Position(last));
-        let Some((complete_to, outcome_seen)) = self.find(caller, Kind::Outcome, outcome.into(), as_of).await? else {
-            return Ok(None);
-        };
+        let (head, row) = self.reader.row(Self::reach(caller), outcome.into(), Some(size)).await?;
+        let Some(row) = row.filter(|row| row.kind() == Kind::Outcome) else { return Ok(None) };
+        let complete_to = Complete::to(&head, Some(size));
         let latest = self.latest_reviews(caller, outcome, size).await?;
         let statuses: BTreeSet<&str> = latest.values().filter_map(Row::status).collect();
         let disagree = (latest.len() > 1).then_some(statuses.len() > 1);
         let perspectives: Vec<Perspective> = latest.keys().copied().collect();
-        let opened = self.open(latest.into_values().collect()).await?;
+        let rows = std::iter::once(row).chain(latest.into_values()).collect();
+        let mut shown = self.show(caller, Through::Single, complete_to, rows).await?;
+        let outcome = shown.remove(0);
         let reviews = perspectives
             .into_iter()
-            .zip(opened)
+            .zip(shown)
             .map(|(perspective, review)| PerspectiveReview { perspective, review })
             .collect();
-        Ok(Some(Disagreement { outcome: outcome_seen, reviews, disagree, complete_to }))
+        Ok(Some(Disagreement { outcome, reviews, disagree, complete_to }))
     }
 
     /// The latest review of each perspective, found among all of them: the latest are the last to be read.
@@ -323,7 +323,11 @@ impl App {
         let (_, own) = self.store.rows(&framework_query(&caller.organisation, path(), Some(size))).await?;
         rows.extend(own);
         rows.truncate(MAXIMUM_FRAMEWORK_VERSIONS as usize);
-        Ok(Page { items: self.open(rows).await?, complete_to: Complete::to(&head, Some(size)), next: None })
+        Ok(Page {
+            items: self.show_reference_data(rows).await?,
+            complete_to: Complete::to(&head, Some(size)),
+            next: None,
+        })
     }
 
     /// One framework version within the caller's reach.
@@ -341,8 +345,8 @@ impl App {
         for owner in [caller.organisation.clone(), OrganisationCode::reference()] {
             let query = framework_query(&owner, RowPath::Key(version_key(reference)), size);
             let (head, rows) = self.store.rows(&query).await?;
-            if let Some(row) = rows.into_iter().next() {
-                return Ok(Some((Complete::to(&head, size), self.open_one(row).await?)));
+            if let Some(seen) = self.show_reference_data(rows).await?.into_iter().next() {
+                return Ok(Some((Complete::to(&head, size), seen)));
             }
         }
         Ok(None)
@@ -360,10 +364,18 @@ impl App {
         }
         let (_, row) = self.reader.row(Self::reach(caller), person.into(), None).await?;
         let Some(row) = row else { return Ok(Personal::new(None)) };
-        let seen = self.open_one(row).await?;
-        let Resource::Person(state) = &seen.row.resource else { return Ok(Personal::new(None)) };
-        let identity = seen.content::<PersonIdentity>(state.identity)?;
-        let born = Personal::new(identity.flatten().and_then(|identity| identity.birth_date));
+        // For our own decisions: nobody is shown it.
+        let Resource::Person(state) = &row.resource else { return Ok(Personal::new(None)) };
+        let Some(place) = state.identity else { return Ok(Personal::new(None)) };
+        let identity = match self.open_parts(vec![place]).await?.remove(&(place, name_of(place))) {
+            Some(Content::Open(bytes)) => Some(bytes),
+            Some(Content::Erased) | None => None,
+        };
+        let identity: Option<PersonIdentity> = identity
+            .map(|bytes| serde_json::from_slice(bytes.expose()))
+            .transpose()
+            .map_err(|_| AppError::Tampered { position: row.from_position })?;
+        let born = Personal::new(identity.and_then(|identity| identity.birth_date));
         self.known.births.put(person, born.clone(), now);
         Ok(born)
     }

@@ -1,19 +1,22 @@
-//! A recording as a reader sees it: its row, with the personal parts opened that can be.
+//! A recording as a reader sees it: its row, with the personal parts opened that can be, and recorded as shown.
 //!
 //! *Erased*, *key unavailable* and *tampered* stay three answers: an erased part is shown as erased, the other two fail
 //! the whole read, because half a record looks like a whole one.
 
+use crate::app::accesses::{About, Released};
 use crate::app::{App, AppError};
+use crate::domain::access::Caller;
 use crate::domain::event::{Class, PartRef};
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, PersonId};
 use crate::domain::personal::Personal;
+use crate::domain::reading_access::{AccessOutcome, ShownPart, Through};
 use crate::domain::time::Timestamp;
 use crate::ledger::PartName;
 use crate::projections::Row;
 use crate::store::{Head, StoredPart};
 use crate::vault::{KeyClass, KeyId, OpenError, SealContext, SealedPart};
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The position that an answer is complete to.
@@ -42,13 +45,15 @@ pub enum Content {
     Erased,
 }
 
-/// A recording with its opened parts.
+/// A recording with its opened parts. There is none that was not recorded as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The row.
     pub row: Row,
     /// Its parts.
     pub parts: HashMap<PartRef, Content>,
+    /// Nobody can make one without it.
+    released: Released,
 }
 
 impl Seen {
@@ -81,35 +86,52 @@ impl Seen {
 }
 
 impl App {
-    /// Opens the parts that rows refer to, all in one look at the database and one at the key store.
-    pub(super) async fn open(&self, rows: Vec<Row>) -> Result<Vec<Seen>, AppError> {
-        let wanted: Vec<(usize, PartRef)> = rows
-            .iter()
-            .enumerate()
-            .flat_map(|(at, row)| row.resource.parts().into_iter().map(move |place| (at, place)))
-            .collect();
-        let mut places: Vec<PartRef> = wanted.iter().map(|(_, place)| *place).collect();
+    /// Opens the parts that rows refer to, all in one look at the database and one at the key store, and records what is shown
+    /// of whom, durably, before anybody has it.
+    pub(super) async fn show(
+        &self,
+        caller: &Caller,
+        through: Through,
+        complete_to: Complete,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Seen>, AppError> {
+        let opened = match self.open(&rows).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.record_attempt(caller, through, complete_to.position, &rows, &error).await;
+                return Err(error);
+            }
+        };
+        let about = shown_of_each(&rows, &opened);
+        let released = self.release(caller, through, complete_to.position, about).await?;
+        let seen = |(row, parts)| Seen { row, parts, released: released.clone() };
+        Ok(rows.into_iter().zip(opened).map(seen).collect())
+    }
+
+    /// The same of reference data, which is about nobody; other rows are left out.
+    pub(super) async fn show_reference_data(&self, mut rows: Vec<Row>) -> Result<Vec<Seen>, AppError> {
+        rows.retain(|row| row.person().is_none());
+        let opened = self.open(&rows).await?;
+        let seen = |(row, parts)| Seen { row, parts, released: Released::as_reference_data() };
+        Ok(rows.into_iter().zip(opened).map(seen).collect())
+    }
+
+    /// The parts of each row.
+    async fn open(&self, rows: &[Row]) -> Result<Vec<HashMap<PartRef, Content>>, AppError> {
+        let of_each: Vec<Vec<PartRef>> = rows.iter().map(|row| row.resource.parts()).collect();
+        let mut places: Vec<PartRef> = of_each.iter().flatten().copied().collect();
         places.sort_unstable_by_key(|place| (place.position, place.class));
         places.dedup();
         let opened = self.open_parts(places).await?;
-        let mut seen: Vec<Seen> = rows.into_iter().map(|row| Seen { row, parts: HashMap::new() }).collect();
-        for (at, place) in wanted {
-            if let Some(seen) = seen.get_mut(at) {
-                // A part that is not there any more was removed by an erasure.
-                let content = opened.get(&(place, name_of(place))).cloned().unwrap_or(Content::Erased);
-                seen.parts.insert(place, content);
-            }
-        }
-        Ok(seen)
+        // A part that is not there any more was removed by an erasure.
+        let content = |place: PartRef| opened.get(&(place, name_of(place))).cloned().unwrap_or(Content::Erased);
+        Ok(of_each
+            .into_iter()
+            .map(|places| places.into_iter().map(|place| (place, content(place))).collect())
+            .collect())
     }
 
-    /// Opens one row.
-    pub(super) async fn open_one(&self, row: Row) -> Result<Seen, AppError> {
-        let missing = || AppError::CannotFollow { detail: "a row vanished while it was opened".to_owned() };
-        self.open(vec![row]).await?.pop().ok_or_else(missing)
-    }
-
-    /// Opens every part at some places, by place and name.
+    /// Opens every part at some places, by place and name. What it answers is shown to nobody before it is released.
     pub(super) async fn open_parts(
         &self,
         places: Vec<PartRef>,
@@ -140,8 +162,48 @@ impl App {
     }
 }
 
+/// What rows and their parts show of each person, in the order in which they come.
+fn shown_of_each(rows: &[Row], parts: &[HashMap<PartRef, Content>]) -> Vec<About> {
+    let (mut all, mut place_of): (Vec<About>, HashMap<PersonId, usize>) = (Vec::new(), HashMap::new());
+    let mut erased = BTreeSet::new();
+    for (row, parts) in rows.iter().zip(parts) {
+        let Some(person) = row.person() else { continue };
+        let at = *place_of.entry(person).or_insert_with(|| {
+            all.push(About::nothing_of(person, row.organisation.clone()));
+            all.len() - 1
+        });
+        let Some(about) = all.get_mut(at) else { continue };
+        about.count(row.kind().as_str());
+        about.parts.insert(ShownPart::Facts);
+        for (place, content) in parts {
+            if *content == Content::Erased {
+                erased.insert(at);
+            } else if let Some(part) = shown_as(place.class) {
+                about.parts.insert(part);
+            }
+        }
+    }
+    for at in erased {
+        if let Some(about) = all.get_mut(at)
+            && about.parts.iter().all(|part| *part == ShownPart::Facts)
+        {
+            about.outcome = AccessOutcome::Erased;
+        }
+    }
+    all
+}
+
+/// What the content of a sealed part counts as.
+pub(super) const fn shown_as(class: Class) -> Option<ShownPart> {
+    match class {
+        Class::Words => Some(ShownPart::Words),
+        Class::Identity => Some(ShownPart::Identity),
+        Class::Facts | Class::Index => None,
+    }
+}
+
 /// The part of a class that rows show; the part `source` is shown in the feed only.
-fn name_of(place: PartRef) -> String {
+pub(super) fn name_of(place: PartRef) -> String {
     let name = match place.class {
         Class::Facts => PartName::FACTS,
         Class::Words => PartName::WORDS,

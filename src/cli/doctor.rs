@@ -1,9 +1,9 @@
 //! `cairn doctor`: checks what must hold before serving, and says what to do where it does not.
 
-use crate::app::{App, AppError, Clock, SystemClock};
+use crate::app::{AppError, Clock, SystemClock};
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
-use crate::cli::service::{Sources, open_app, open_log};
+use crate::cli::service::{Sources, open_app, signers};
 use crate::config::{DatabaseUrl, Settings};
 use clap::Args;
 
@@ -42,7 +42,7 @@ pub async fn run(common: &CommonArguments, arguments: &DoctorArguments) -> Resul
         Ok((app, _writer)) => {
             findings.push(found("database and key store", app.check().await, "durable, append-only, keys open"));
             findings.extend(log(&app).await);
-            findings.push(proof(&settings, &app).await);
+            findings.extend(proof(&settings, &app).await);
         }
         Err(failure) => {
             findings.push(Finding { what: "database and key store", verdict: Verdict::Wrong, detail: failure.chain() });
@@ -134,20 +134,25 @@ async fn log(app: &crate::app::App) -> Vec<Finding> {
     vec![Finding { what: "log", verdict: Verdict::Fine, detail: format!("{} events", head.size) }, clock]
 }
 
-/// Whether the database goes on from what was signed.
-async fn proof(settings: &Settings, app: &App) -> Finding {
-    let what = "signed checkpoints";
-    if !settings.log_key_file.exists() && !settings.log_state_file.exists() {
-        let detail = "nothing was signed here yet: the first start makes the key".to_owned();
-        return Finding { what, verdict: Verdict::Advice, detail };
+/// Whether the database goes on from what was signed of each log.
+async fn proof(settings: &Settings, app: &crate::app::App) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for signer in signers(settings, app) {
+        let (what, log) = ("signed checkpoints", signer.log);
+        findings.push(if signer.is_new() {
+            let detail = format!("of {log}, nothing was signed here yet: the first start makes the key");
+            Finding { what, verdict: Verdict::Advice, detail }
+        } else {
+            match signer.open(app, false).await {
+                Ok(keeper) => {
+                    let detail = format!("{log} goes on from all of them; its key is {}", keeper.verifier_key());
+                    Finding { what, verdict: Verdict::Fine, detail }
+                }
+                Err(failure) => Finding { what, verdict: Verdict::Wrong, detail: failure.chain() },
+            }
+        });
     }
-    match open_log(settings, app, false).await {
-        Ok(log) => {
-            let detail = format!("the log goes on from all of them; its key is {}", log.verifier_key());
-            Finding { what, verdict: Verdict::Fine, detail }
-        }
-        Err(failure) => Finding { what, verdict: Verdict::Wrong, detail: failure.chain() },
-    }
+    findings
 }
 
 async fn privileges(url: &str) -> Finding {

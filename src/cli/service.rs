@@ -2,17 +2,19 @@
 //! tests all start here; only the clock, the ids and the randomness differ.
 
 use crate::api::{self, ApiState, Limits, Running, ServerSettings};
+use crate::app::accesses::AccessesTree;
 use crate::app::auth::{
     AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
     JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
-use crate::app::log::{LogError, LogKeeper, LogSettings, OutcomesTree, SigningSeed};
+use crate::app::log::{LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SigningSeed};
 use crate::app::open::{self, Opened};
 use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
 use crate::cli::failure::Failure;
 use crate::config::{DatabaseUrl, MasterKeySource, Settings};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -42,7 +44,7 @@ pub struct Service {
     pub public_url: String,
     server: Running,
     writer: JoinHandle<()>,
-    signing: JoinHandle<()>,
+    signing: Vec<JoinHandle<()>>,
 }
 
 /// Opens database and key store as the settings say, and starts the app without a server: for operators' commands.
@@ -85,7 +87,7 @@ pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, Jo
     Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids), settings.append_batch_events))
 }
 
-fn make_parent(path: &std::path::Path) -> Result<(), Failure> {
+fn make_parent(path: &Path) -> Result<(), Failure> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
     std::fs::create_dir_all(parent)
         .map_err(|error| Failure::unavailable(format!("the folder {} cannot be made", parent.display())).because(error))
@@ -104,7 +106,7 @@ impl Service {
         let (app, writer) = open_app(settings, sources).await?;
         app.check().await?;
         // Before anything is written: a database that is refused must stay as it is.
-        let log = Arc::new(open_log(settings, &app, true).await?);
+        let logs = open_logs(settings, &app, true).await?;
         let loaded = app.load_reference_lists().await?;
         if loaded > 0 {
             tracing::info!(loaded, "loaded the shipped reference lists");
@@ -118,7 +120,7 @@ impl Service {
         let bound = listeners.first().and_then(|listener| listener.local_addr().ok());
         let bound = bound.ok_or_else(|| Failure::configuration("there is no address to listen on".to_owned()))?;
         let public_url = settings.public_url_at(bound);
-        let state = state(settings, &app, Arc::clone(&log), &public_url, metrics)?;
+        let state = state(settings, &app, logs.clone(), &public_url, metrics)?;
         let server_settings = ServerSettings {
             workers: settings.workers,
             max_connections: per_worker(settings.max_connections, settings.workers),
@@ -128,7 +130,7 @@ impl Service {
         };
         let server = api::serve(listeners, &server_settings, state)
             .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
-        let signing = log.keep_signing(settings.checkpoint_interval);
+        let signing = logs.all().map(|(_, keeper)| keeper.keep_signing(settings.checkpoint_interval)).into();
         let addresses = server.addresses.clone();
         tracing::info!(?addresses, public_url, "serving");
         Ok(Self { app, addresses, public_url, server, writer, signing })
@@ -140,7 +142,9 @@ impl Service {
         app.end_waits();
         server.stop().await;
         // What was accepted meanwhile is signed after the next start.
-        signing.abort();
+        for signing in signing {
+            signing.abort();
+        }
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);
         // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.
@@ -179,38 +183,87 @@ fn external_issuer(issuer: &crate::config::ExternalIssuer) -> ExternalIssuer {
     }
 }
 
-/// Opens the log's keeper, which refuses a database that does not go on from what was signed. `make_key` says whether a
-/// missing key is made: for whoever serves, not for whoever looks.
+/// Opens the logs' keepers, which refuse a database that does not go on from what was signed. `make_keys` says whether
+/// missing keys are made: for whoever serves, not for whoever looks.
 ///
 /// # Errors
 /// [`Failure`] with what to do about it.
-pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
-    let unusable = || format!("the key that signs checkpoints, {}, cannot be used", settings.log_key_file.display());
-    let key = if make_key {
-        make_parent(&settings.log_key_file)?;
-        SigningKey::open_or_create(&settings.log_key_file, &app.fresh_key()).map(Some)
-    } else {
-        SigningKey::open(&settings.log_key_file)
-    };
-    let key = key.map_err(|error| Failure::configuration(unusable()).because(error))?;
-    let key = key.ok_or_else(|| Failure::configuration(unusable()).because("it is not there"))?;
-    let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
-    let log_settings = LogSettings {
-        origin: settings.log_origin.clone(),
-        seed: SigningSeed::new(*seed),
-        guard_file: settings.log_state_file.clone(),
-    };
-    let tree = Arc::new(OutcomesTree(Arc::clone(app.store())));
-    LogKeeper::open(app.clone(), tree, log_settings).await.map_err(|error| match error {
-        LogError::Name(_) => Failure::configuration(error.to_string()),
-        error => Failure::unavailable(error.to_string()).because_of(&error),
+pub async fn open_logs(settings: &Settings, app: &App, make_keys: bool) -> Result<Logs, Failure> {
+    let [outcomes, accesses] = signers(settings, app);
+    Ok(Logs {
+        outcomes: Arc::new(outcomes.open(app, make_keys).await?),
+        accesses: Arc::new(accesses.open(app, make_keys).await?),
     })
+}
+
+/// What signs one log.
+pub struct Signer<'a> {
+    /// The log's name in paths.
+    pub log: &'static str,
+    tree: Arc<dyn LogTree>,
+    origin: &'a str,
+    key_file: &'a Path,
+    state_file: &'a Path,
+}
+
+/// What signs each log, as the settings say.
+#[must_use]
+pub fn signers<'a>(settings: &'a Settings, app: &App) -> [Signer<'a>; 2] {
+    let outcomes = Signer {
+        log: "outcomes",
+        tree: Arc::new(OutcomesTree(Arc::clone(app.store()))),
+        origin: &settings.log_origin,
+        key_file: &settings.log_key_file,
+        state_file: &settings.log_state_file,
+    };
+    let accesses = Signer {
+        log: "accesses",
+        tree: Arc::new(AccessesTree(Arc::clone(app.store()))),
+        origin: &settings.accesses_origin,
+        key_file: &settings.accesses_key_file,
+        state_file: &settings.accesses_state_file,
+    };
+    [outcomes, accesses]
+}
+
+impl Signer<'_> {
+    /// Whether nothing was signed here yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        !self.key_file.exists() && !self.state_file.exists()
+    }
+
+    /// Opens the keeper.
+    ///
+    /// # Errors
+    /// [`Failure`] with what to do about it.
+    pub async fn open(self, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
+        let unusable = || format!("the key that signs checkpoints, {}, cannot be used", self.key_file.display());
+        let key = if make_key {
+            make_parent(self.key_file)?;
+            SigningKey::open_or_create(self.key_file, &app.fresh_key()).map(Some)
+        } else {
+            SigningKey::open(self.key_file)
+        };
+        let key = key.map_err(|error| Failure::configuration(unusable()).because(error))?;
+        let key = key.ok_or_else(|| Failure::configuration(unusable()).because("it is not there"))?;
+        let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
+        let log_settings = LogSettings {
+            origin: self.origin.to_owned(),
+            seed: SigningSeed::new(*seed),
+            guard_file: self.state_file.to_owned(),
+        };
+        LogKeeper::open(app.clone(), self.tree, log_settings).await.map_err(|error| match error {
+            LogError::Name(_) => Failure::configuration(error.to_string()),
+            error => Failure::unavailable(error.to_string()).because_of(&error),
+        })
+    }
 }
 
 fn state(
     settings: &Settings,
     app: &App,
-    log: Arc<LogKeeper>,
+    logs: Logs,
     public_url: &str,
     metrics: Option<PrometheusHandle>,
 ) -> Result<ApiState, Failure> {
@@ -250,7 +303,7 @@ fn state(
     let issuer = TokenIssuer::new(public_url.to_owned(), public_url.to_owned(), life, Arc::clone(&key));
     Ok(ApiState {
         app: app.clone(),
-        log,
+        logs,
         verifier,
         tokens: TokenEndpoint::new(assertions, issuer),
         jwks: key.jwks(),

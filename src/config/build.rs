@@ -43,6 +43,9 @@ pub(super) struct Written {
     log_origin: String,
     log_key_file: Option<PathBuf>,
     log_state_file: Option<PathBuf>,
+    accesses_origin: String,
+    accesses_key_file: Option<PathBuf>,
+    accesses_state_file: Option<PathBuf>,
     checkpoint_interval_ms: u64,
     token_key_file: Option<PathBuf>,
     access_token_life_s: u64,
@@ -73,6 +76,11 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
     if metrics_listen.is_some() && !written.metrics {
         return Err(ConfigError::Conflict("`metrics_listen` is set, but `metrics` is false".to_owned()));
     }
+    if written.accesses_origin == written.log_origin {
+        return Err(ConfigError::Conflict(
+            "`accesses_origin` and `log_origin` are the same; each log has a name of its own".to_owned(),
+        ));
+    }
     let otlp_endpoint = written.otlp_endpoint.map(|text| otlp_endpoint(&layers, text)).transpose()?;
     let by_place = if sources.is_terminal { LogFormat::Text } else { LogFormat::Json };
     Ok(Settings {
@@ -80,6 +88,9 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
         log_origin: written.log_origin,
         log_key_file: written.log_key_file.unwrap_or_else(|| folder.join("signer/outcomes.pem")),
         log_state_file: written.log_state_file.unwrap_or_else(|| folder.join("signer/outcomes.checkpoint")),
+        accesses_origin: written.accesses_origin,
+        accesses_key_file: written.accesses_key_file.unwrap_or_else(|| folder.join("signer/accesses.pem")),
+        accesses_state_file: written.accesses_state_file.unwrap_or_else(|| folder.join("signer/accesses.checkpoint")),
         checkpoint_interval: Duration::from_millis(written.checkpoint_interval_ms),
         token_key_file: written.token_key_file.unwrap_or_else(|| folder.join("token-signing.pem")),
         data_dir: folder,

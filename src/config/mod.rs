@@ -82,6 +82,12 @@ pub struct Settings {
     pub log_key_file: PathBuf,
     /// The last checkpoint that was signed, apart from the database (`log_state_file`).
     pub log_state_file: PathBuf,
+    /// The name for ever of the log of accesses (`accesses_origin`).
+    pub accesses_origin: String,
+    /// The key that signs its checkpoints (`accesses_key_file`).
+    pub accesses_key_file: PathBuf,
+    /// Its last checkpoint that was signed, apart from the database (`accesses_state_file`).
+    pub accesses_state_file: PathBuf,
     /// The least time between two checkpoints (`checkpoint_interval_ms`).
     pub checkpoint_interval: Duration,
     /// The key that signs the tokens of the embedded issuer (`token_key_file`).

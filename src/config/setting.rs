@@ -97,6 +97,19 @@ pub const SETTINGS: &[Setting] = &[
     setting("log_origin", Kind::Text, Given("cairn/outcomes"), "the log's name in its checkpoints, for ever"),
     setting("log_key_file", Kind::Text, Derived("<data_dir>/signer/outcomes.pem"), "key that signs the checkpoints"),
     setting("log_state_file", Kind::Text, Derived("<data_dir>/signer/outcomes.checkpoint"), "what was signed last"),
+    setting("accesses_origin", Kind::Text, Given("cairn/accesses"), "the same of the log of accesses"),
+    setting(
+        "accesses_key_file",
+        Kind::Text,
+        Derived("<data_dir>/signer/accesses.pem"),
+        "key that signs its checkpoints",
+    ),
+    setting(
+        "accesses_state_file",
+        Kind::Text,
+        Derived("<data_dir>/signer/accesses.checkpoint"),
+        "what was signed last",
+    ),
     setting("checkpoint_interval_ms", whole(10, MINUTE_MS), Given("10000"), "least time between two checkpoints"),
     // Who may call
     setting("token_key_file", Kind::Text, Derived("<data_dir>/token-signing.pem"), "key of the embedded issuer"),

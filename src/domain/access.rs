@@ -5,6 +5,7 @@
 
 use crate::domain::event::Kind;
 use crate::domain::ids::OrganisationCode;
+use crate::domain::reading_access::{RoleCode, UserCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -64,6 +65,8 @@ scopes! {
     EventsRead = "events:read",
     /// Audit the whole log: its leaves, which name every organisation and stream, though nobody's words.
     LogRead = "log:read",
+    /// See who was shown whose data in the organisation.
+    AccessesRead = "accesses:read",
     /// Send batches (each line needs its own scope besides).
     BatchesWrite = "batches:write",
 }
@@ -141,6 +144,29 @@ pub struct Caller {
     pub scopes: BTreeSet<Scope>,
     /// The purpose of use that it declares for this call.
     pub purpose: Option<String>,
+    /// On whose behalf it says that it calls: a code of the partner's own, never a name.
+    pub user: Option<UserCode>,
+    /// As what that user acts.
+    pub role: Option<RoleCode>,
+    /// Which call it is, for the log of accesses.
+    pub request: Option<RequestMark>,
+}
+
+/// One request to the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestMark {
+    /// Its id.
+    pub id: String,
+    /// The id of the operation that it asks for.
+    pub operation: String,
+}
+
+impl Caller {
+    /// A client that is bound to an organisation; what one call says besides is for the edge to fill in.
+    #[must_use]
+    pub const fn of(client: String, organisation: OrganisationCode, scopes: BTreeSet<Scope>) -> Self {
+        Self { client, organisation, scopes, purpose: None, user: None, role: None, request: None }
+    }
 }
 
 /// A call that is not allowed.

@@ -17,6 +17,7 @@ pub mod narrative;
 pub mod outcome;
 pub mod person;
 pub mod personal;
+pub mod reading_access;
 pub mod reference;
 pub mod refusal;
 pub mod resource;

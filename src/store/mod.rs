@@ -2,6 +2,9 @@
 //! own static SQL; what must be the same in both (who is rejected, which position, which leaf, which row) is decided
 //! by the pure [`plan`] between a store's reads and its writes. Knows `domain`, `projections`, `ledger`; never HTTP.
 
+pub mod access_plan;
+pub mod access_writer;
+pub mod accesses;
 pub mod append;
 pub mod client;
 #[cfg(test)]
@@ -15,6 +18,7 @@ pub mod sqlite;
 mod stored;
 pub mod writer;
 
+pub use accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};
 pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
 pub use client::{Client, ClientKeys};
 pub use error::StoreError;
@@ -58,7 +62,7 @@ pub type SingleRow = (Head, Option<Row>);
 
 /// A store: the same contract on both databases (`contract_test` is its definition).
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: AccessStore + Send + Sync + 'static {
     /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
     /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
     async fn append(

@@ -4,7 +4,9 @@ use crate::domain::event::{Class, Facts, IndexEntry, Recorded};
 use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use crate::domain::resource::Resource;
 use crate::domain::time::{LifeTime, Timestamp};
+use crate::ledger::Frontier;
 use crate::projections::Row;
+use crate::store::accesses::{AccessHead, StoredAccess};
 use crate::store::{KeptCheckpoint, RowWanted, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -168,6 +170,40 @@ pub(super) type CheckpointColumns = (String, i64, i64, String);
 pub(super) fn checkpoint_from(columns: CheckpointColumns) -> Result<KeptCheckpoint, StoreError> {
     let (origin, size, signed_at, note) = columns;
     Ok(KeptCheckpoint { origin, size: to_position(size)?, signed_at: Timestamp::from_micros(signed_at), note })
+}
+
+/// An access's columns: position, id, stream, version, organisation, its counter, when, schema, facts, salt.
+pub(super) type AccessColumns = (i64, Uuid, Uuid, i64, String, i64, i64, i64, String, Vec<u8>);
+
+/// An access back from its columns.
+pub(super) fn access_from(columns: AccessColumns) -> Result<StoredAccess, StoreError> {
+    let (position, id, stream, version, organisation, counter, recorded_at, schema, facts, salt) = columns;
+    let position = to_position(position)?;
+    let corrupt = |detail: &str| StoreError::Corrupt { position, detail: format!("of an access: {detail}") };
+    Ok(StoredAccess {
+        position,
+        id: EventId(id),
+        stream: StreamId(stream),
+        version: to_position(version)?,
+        organisation: organisation.parse().map_err(|_| corrupt("its organisation is no organisation code"))?,
+        organisation_counter: to_position(counter)?,
+        recorded_at: Timestamp::from_micros(recorded_at),
+        schema: u32::try_from(schema).map_err(|_| corrupt("its schema version is out of range"))?,
+        facts,
+        salt: digest_from(&salt)?,
+    })
+}
+
+/// The head of the log of accesses back from its columns: size, when, the tree's edge.
+pub(super) fn access_head_from(size: i64, recorded_at: i64, frontier: &[u8]) -> Result<AccessHead, StoreError> {
+    let size = to_position(size)?;
+    let corrupt = |detail: String| StoreError::Corrupt { position: size, detail };
+    let frontier = Frontier::from_bytes(frontier)
+        .map_err(|error| corrupt(format!("the edge of the tree of accesses cannot be read: {error}")))?;
+    if frontier.size() != size {
+        return Err(corrupt("the tree and the log of accesses differ in size".to_owned()));
+    }
+    Ok(AccessHead { size, recorded_at: Timestamp::from_micros(recorded_at), frontier })
 }
 
 /// A stored number that counts from 0.

@@ -61,6 +61,12 @@ pub const METRICS: &[MetricDescription] = &[
         Histogram(Unit::Seconds, SECONDS),
         "Time of one append transaction, commit included.",
     ),
+    metric(
+        "cairn_access_batch_records",
+        Histogram(Unit::Count, EVENTS),
+        "Accesses that were recorded in one transaction.",
+    ),
+    metric("cairn_accesses_waiting", Gauge, "Answers that wait for their accesses to be durable."),
     metric("cairn_log_size", Gauge, "Events in the log."),
     metric("cairn_writer_waiting", Gauge, "Appends that wait for the writer."),
     metric("cairn_projection_stopped", Gauge, "1 where a projection, by name, has stopped at an event; else 0."),

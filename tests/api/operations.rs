@@ -17,6 +17,8 @@ pub enum Elsewhere {
     UnknownReference,
     /// A list or a search without any of it.
     Empty,
+    /// A list of the other organisation's own, which does not name the person.
+    OwnOnly,
     /// The batch is read, its lines are refused.
     LinesRefused,
     /// The request names no recording: it is the caller's own, and the other organisation sees nothing of it.
@@ -135,6 +137,28 @@ impl Ground {
             tokio::task::yield_now().await;
         }
         Request { names: Some(position.to_string()), ..Request::get(path, Elsewhere::NotFound) }
+    }
+    /// The proof of the last access to the outcome, once a checkpoint holds it.
+    async fn access_proof(&self, form: &str) -> Request {
+        let mut position = 0;
+        // From 10 on: a single digit stands elsewhere in the path, too.
+        while position < 10 {
+            self.owner.get(&format!("/v1/outcomes/{}", self.outcome)).await.expect(200);
+            let last = self.owner.get(&format!("/v1/people/{}/accesses?limit=1", self.person)).await.expect(200);
+            position = last.body["items"][0]["position"].as_u64().unwrap();
+        }
+        let path = format!("/v1/log/accesses/entries/{position}/{form}");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while self.owner.get(&path).await.status != 200 {
+            assert!(std::time::Instant::now() < deadline, "no checkpoint holds access {position}");
+            tokio::task::yield_now().await;
+        }
+        Request { names: Some(position.to_string()), ..Request::get(path, Elsewhere::NotFound) }
+    }
+    /// A list of accesses in which the person stands.
+    async fn accesses(&self, path: &str) -> Request {
+        self.owner.get(&format!("/v1/outcomes/{}", self.outcome)).await.expect(200);
+        Request { names: Some(self.person.clone()), ..Request::get(path, Elsewhere::OwnOnly) }
     }
     /// A narrative's body.
     pub fn narrative(&self) -> Value {
@@ -306,6 +330,18 @@ async fn others(operation: &str, ground: &Ground) -> Option<Request> {
         }
         "list_events" => Request::get("/v1/events", Elsewhere::Empty),
         "list_stream_events" => Request::find("streams", &ground.outcome, "/events"),
+        "list_person_accesses" => {
+            ground.accesses("").await;
+            Request::find("people", &ground.person, "/accesses")
+        }
+        "list_accesses" => ground.accesses("/v1/accesses").await,
+        "list_access_audit_events" => ground.accesses("/v1/accesses/audit-events?limit=1").await,
+        "report_unusual_accesses" => {
+            let path = "/v1/accesses/unusual?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z";
+            ground.accesses(path).await
+        }
+        "prove_log_access" => ground.access_proof("proof").await,
+        "find_log_access_proof_file" => ground.access_proof("tlog-proof").await,
         "find_log_checkpoint" => Request::get("/v1/log/outcomes/checkpoint", Elsewhere::Public),
         "list_log_checkpoints" => Request::get("/v1/log/outcomes/checkpoints", Elsewhere::Public),
         "find_log_key" => Request::get("/v1/log/outcomes/key", Elsewhere::Public),

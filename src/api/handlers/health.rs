@@ -26,7 +26,7 @@ pub async fn find_liveness() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok".to_owned() })
 }
 
-/// Says whether the service can do its work: database and key store answer and are durable.
+/// Says whether the service can do its work: database and key store answer and are durable, and who reads can be recorded.
 #[utoipa::path(tag = "operation", operation_id = "find_readiness", responses((status = 200, body = Health, description = "Ready"), (status = 503, body = Health, description = "Not ready")), security(()))]
 #[get("/health/ready")]
 pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
@@ -35,8 +35,9 @@ pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
         tracing::warn!(error = status, "not ready");
         return HttpResponse::ServiceUnavailable().json(Health { status });
     };
-    if let (Ok(()), Some(failure)) = (&checked, state.log.why_not()) {
-        let status = format!("no checkpoint can be signed: {failure}");
+    let unsigned = state.logs.all().into_iter().find_map(|(name, keeper)| Some((name, keeper.why_not()?)));
+    if let (Ok(()), Some((name, failure))) = (&checked, unsigned) {
+        let status = format!("no checkpoint can be signed of the log {name}: {failure}");
         return HttpResponse::ServiceUnavailable().json(Health { status });
     }
     match checked {
@@ -54,5 +55,6 @@ pub async fn find_readiness(state: Data<ApiState>) -> HttpResponse {
 pub async fn list_metrics(state: Data<ApiState>) -> HttpResponse {
     let Some(metrics) = &state.metrics else { return HttpResponse::NotFound().finish() };
     metrics::gauge!("cairn_writer_waiting").set(state.app.waiting() as f64);
+    metrics::gauge!("cairn_accesses_waiting").set(state.app.accesses_waiting() as f64);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
 }

@@ -1,4 +1,4 @@
-//! The log as auditors and witnesses read it: C2SP `tlog-checkpoint`, `tlog-tiles` and RFC 9162 proofs. Hashes and
+//! A log as auditors and witnesses read it, the outcomes' or the accesses': C2SP `tlog-checkpoint`, `tlog-tiles` and RFC 9162 proofs. Hashes and
 //! checkpoints are public, because they say nothing about anybody; leaves and events are not.
 
 use crate::api::problem::{Problem, Type};
@@ -6,7 +6,7 @@ use crate::api::query::{limit, read};
 use crate::api::request::{Call, Path, Query};
 use crate::api::state::ApiState;
 use crate::api::views::log::{CheckpointList, CheckpointView, ConsistencyView, InclusionView};
-use crate::app::log::{Inclusion, TileKind, TilePath};
+use crate::app::log::{Inclusion, LogKeeper, TileKind, TilePath};
 use crate::app::words::Scope;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -54,11 +54,11 @@ fn none(what: &str) -> Problem {
 /// The last signed checkpoint: how many events there are, and the root of their tree. A signed note as C2SP `tlog-checkpoint` has it.
 ///
 /// Who may call: anybody.
-#[utoipa::path(tag = "log", operation_id = "find_log_checkpoint", security(()),
+#[utoipa::path(tag = "log", operation_id = "find_log_checkpoint", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes")), security(()),
     responses((status = 200, content_type = "text/plain", body = String, description = "The signed note")))]
-#[get("/log/outcomes/checkpoint")]
-pub async fn find_log_checkpoint(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let last = state.log.last().await?.ok_or_else(|| none("checkpoint yet"))?;
+#[get("/log/{log}/checkpoint")]
+pub async fn find_log_checkpoint(state: Data<ApiState>, log: Path<String>) -> Result<HttpResponse, Problem> {
+    let last = named(&state, &log)?.last().await?.ok_or_else(|| none("checkpoint yet"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, BRIEFLY))
@@ -68,19 +68,21 @@ pub async fn find_log_checkpoint(state: Data<ApiState>) -> Result<HttpResponse, 
 /// Checkpoints that were signed before, smallest first.
 ///
 /// Who may call: anybody.
-#[utoipa::path(tag = "log", operation_id = "list_log_checkpoints", params(CheckpointQuery), security(()),
+#[utoipa::path(tag = "log", operation_id = "list_log_checkpoints", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes"), CheckpointQuery), security(()),
     responses((status = 200, body = CheckpointList, description = "Signed checkpoints")))]
-#[get("/log/outcomes/checkpoints")]
+#[get("/log/{log}/checkpoints")]
 pub async fn list_log_checkpoints(
     state: Data<ApiState>,
+    log: Path<String>,
     query: Query<CheckpointQuery>,
 ) -> Result<HttpResponse, Problem> {
+    let keeper = named(&state, &log)?;
     let query = query.read()?;
     let from = read::<u64>("from", query.from.as_deref())?.unwrap_or(0);
     let limit = limit(query.limit.as_deref())?;
-    let mut kept = state.log.signed_from(from, limit + 1).await?;
+    let mut kept = keeper.signed_from(from, limit + 1).await?;
     let next =
-        kept.get(limit as usize).map(|next| format!("/v1/log/outcomes/checkpoints?from={}&limit={limit}", next.size));
+        kept.get(limit as usize).map(|next| format!("/v1/log/{log}/checkpoints?from={}&limit={limit}", next.size));
     kept.truncate(limit as usize);
     let items = kept.into_iter().map(CheckpointView::from).collect();
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, BRIEFLY)).json(CheckpointList { items, next }))
@@ -90,27 +92,31 @@ pub async fn list_log_checkpoints(
 /// changes the history could change this answer too.
 ///
 /// Who may call: anybody.
-#[utoipa::path(tag = "log", operation_id = "find_log_key", security(()),
+#[utoipa::path(tag = "log", operation_id = "find_log_key", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes")), security(()),
     responses((status = 200, content_type = "text/plain", body = String, description = "The verifier key")))]
-#[get("/log/outcomes/key")]
-pub async fn find_log_key(state: Data<ApiState>) -> HttpResponse {
-    HttpResponse::Ok()
+#[get("/log/{log}/key")]
+pub async fn find_log_key(state: Data<ApiState>, log: Path<String>) -> Result<HttpResponse, Problem> {
+    let key = named(&state, &log)?.verifier_key();
+    Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, BRIEFLY))
-        .body(format!("{}\n", state.log.verifier_key()))
+        .body(format!("{key}\n")))
 }
 
 /// A tile of hashes, as C2SP `tlog-tiles` has it: `0/x001/x234/067`, or `0/000.p/17` for the first 17 of it.
 ///
 /// Who may call: anybody.
 #[utoipa::path(tag = "log", operation_id = "find_log_tile", security(()),
-    params(("path" = String, Path, description = "Level, index and width", example = "0/000.p/12")),
+    params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes"),
+        ("path" = String, Path, description = "Level, index and width", example = "0/000.p/12")),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>, description = "Hashes of 32 bytes each")))]
-#[get("/log/outcomes/tile/{path:.*}")]
-pub async fn find_log_tile(state: Data<ApiState>, path: Path<String>) -> Result<HttpResponse, Problem> {
+#[get("/log/{log}/tile/{path:.*}")]
+pub async fn find_log_tile(state: Data<ApiState>, place: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (log, path) = place.into_inner();
+    let keeper = named(&state, &log)?;
     let path = tile_path(&path).filter(|path| matches!(path.kind(), TileKind::Hashes { .. }));
     let path = path.ok_or_else(|| none("tile"))?;
-    let tile = state.log.hash_tile(path).await?.ok_or_else(|| none("tile"))?;
+    let tile = keeper.hash_tile(path).await?.ok_or_else(|| none("tile"))?;
     Ok(octets(tile, FOR_EVER))
 }
 
@@ -119,32 +125,37 @@ pub async fn find_log_tile(state: Data<ApiState>, path: Path<String>) -> Result<
 ///
 /// Who may call: clients with `log:read`, who may audit the whole log.
 #[utoipa::path(tag = "log", operation_id = "find_log_entries",
-    params(("path" = String, Path, description = "Index and width", example = "000.p/12")),
+    params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes"),
+        ("path" = String, Path, description = "Index and width", example = "000.p/12")),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>, description = "Leaves, each after its length in two bytes")),
     security(("oauth2" = ["log:read"])))]
-#[get("/log/outcomes/tile/entries/{path:.*}")]
-pub async fn find_log_entries(call: Call, path: Path<String>) -> Result<HttpResponse, Problem> {
+#[get("/log/{log}/tile/entries/{path:.*}")]
+pub async fn find_log_entries(call: Call, place: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     call.needs(Scope::LogRead)?;
+    let (log, path) = place.into_inner();
+    let keeper = named(&call.state, &log)?;
     let path = tile_path(&format!("entries/{path}")).ok_or_else(|| none("entry bundle"))?;
-    let bundle = call.state.log.entry_bundle(&call.caller, path).await?.ok_or_else(|| none("entry bundle"))?;
+    let bundle = keeper.entry_bundle(&call.caller, path).await?.ok_or_else(|| none("entry bundle"))?;
     Ok(octets(bundle, PRIVATE_FOR_EVER))
 }
 
 /// Proves that a later tree goes on from an earlier one (RFC 9162, section 2.1.4): nothing before was changed.
 ///
 /// Who may call: anybody.
-#[utoipa::path(tag = "log", operation_id = "prove_log_consistency", params(ConsistencyQuery), security(()),
+#[utoipa::path(tag = "log", operation_id = "prove_log_consistency", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes"), ConsistencyQuery), security(()),
     responses((status = 200, body = ConsistencyView, description = "The proof")))]
-#[get("/log/outcomes/consistency")]
+#[get("/log/{log}/consistency")]
 pub async fn prove_log_consistency(
     state: Data<ApiState>,
+    log: Path<String>,
     query: Query<ConsistencyQuery>,
 ) -> Result<HttpResponse, Problem> {
+    let keeper = named(&state, &log)?;
     let query = query.read()?;
     let missing = |name: &str| Problem::new(Type::InvalidQuery).detail(format!("{name}: is missing"));
     let from = read::<u64>("from", query.from.as_deref())?.ok_or_else(|| missing("from"))?;
     let to = read::<u64>("to", query.to.as_deref())?.ok_or_else(|| missing("to"))?;
-    let proof = state.log.prove_consistency(from, to).await?;
+    let proof = keeper.prove_consistency(from, to).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, FOR_EVER)).json(ConsistencyView::of(from, to, &proof)))
 }
 
@@ -157,8 +168,7 @@ pub async fn prove_log_consistency(
     security(("oauth2" = ["events:read"])))]
 #[get("/log/outcomes/events/{position}/proof")]
 pub async fn prove_log_event(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
-    let found = proved(&call, &position).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(InclusionView::of(&found)))
+    proof(&call, &call.state.logs.outcomes, "event", &position).await
 }
 
 /// The same proof as one file, as C2SP `tlog-proof` has it, to be handed on with the leaf.
@@ -170,18 +180,56 @@ pub async fn prove_log_event(call: Call, position: Path<String>) -> Result<HttpR
     security(("oauth2" = ["events:read"])))]
 #[get("/log/outcomes/events/{position}/tlog-proof")]
 pub async fn find_log_proof_file(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
-    let found = proved(&call, &position).await?;
+    proof_file(&call, &call.state.logs.outcomes, "event", &position).await
+}
+
+/// Proves that an access to the data of the caller's organisation is in the log, under its last checkpoint (RFC 9162, section 2.1.3).
+///
+/// Who may call: clients with `accesses:read`.
+#[utoipa::path(tag = "log", operation_id = "prove_log_access",
+    params(("position" = u64, Path, description = "The access's position", example = 12)),
+    responses((status = 200, body = InclusionView, description = "Leaf, proof and checkpoint")),
+    security(("oauth2" = ["accesses:read"])))]
+#[get("/log/accesses/entries/{position}/proof")]
+pub async fn prove_log_access(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
+    proof(&call, &call.state.logs.accesses, "access", &position).await
+}
+
+/// The same proof as one file, as C2SP `tlog-proof` has it, to be handed on with the leaf.
+///
+/// Who may call: clients with `accesses:read`.
+#[utoipa::path(tag = "log", operation_id = "find_log_access_proof_file",
+    params(("position" = u64, Path, description = "The access's position", example = 12)),
+    responses((status = 200, content_type = "text/plain", body = String, description = "The proof file")),
+    security(("oauth2" = ["accesses:read"])))]
+#[get("/log/accesses/entries/{position}/tlog-proof")]
+pub async fn find_log_access_proof_file(call: Call, position: Path<String>) -> Result<HttpResponse, Problem> {
+    proof_file(&call, &call.state.logs.accesses, "access", &position).await
+}
+
+async fn proof(call: &Call, keeper: &LogKeeper, entry: &str, position: &str) -> Result<HttpResponse, Problem> {
+    let found = proved(call, keeper, entry, position).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(InclusionView::of(&found)))
+}
+
+async fn proof_file(call: &Call, keeper: &LogKeeper, entry: &str, position: &str) -> Result<HttpResponse, Problem> {
+    let found = proved(call, keeper, entry, position).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .body(found.file()?))
 }
 
-async fn proved(call: &Call, position: &str) -> Result<Inclusion, Problem> {
-    call.needs(Scope::EventsRead)?;
-    let unknown = || none("event, or no checkpoint holds it yet");
+async fn proved(call: &Call, keeper: &LogKeeper, entry: &str, position: &str) -> Result<Inclusion, Problem> {
+    call.needs(keeper.scope())?;
+    let unknown = || none(&format!("{entry}, or no checkpoint holds it yet"));
     let position: u64 = position.parse().map_err(|_| unknown())?;
-    call.state.log.prove_entry(&call.caller, position).await?.ok_or_else(unknown)
+    keeper.prove_entry(&call.caller, position).await?.ok_or_else(unknown)
+}
+
+/// The keeper of the log that a path names.
+fn named<'a>(state: &'a ApiState, log: &str) -> Result<&'a LogKeeper, Problem> {
+    state.logs.named(log).map(AsRef::as_ref).ok_or_else(|| none("log"))
 }
 
 fn tile_path(below: &str) -> Option<TilePath> {

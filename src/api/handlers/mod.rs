@@ -1,6 +1,7 @@
 //! The handlers, one file a noun. Each parses, calls one verb of the app and renders; its name is its operation id, and its
 //! doc comment says who may call it.
 
+pub mod accesses;
 pub mod actions;
 pub mod batches;
 pub mod contributions;

@@ -3,6 +3,8 @@
 //! Words that were erased are `null` and their class is named in `erased`, so that an erasure never looks like an empty
 //! recording.
 
+pub mod accesses;
+pub mod audit_event;
 pub mod events;
 pub mod frameworks;
 pub mod history;

@@ -12,6 +12,7 @@ use super::jwt::{Jwt, algorithm_named, name_of, shown};
 use super::public_key::KeySet;
 use crate::domain::access::{Caller, Scope};
 use crate::domain::ids::OrganisationCode;
+use crate::domain::reading_access::UserCode;
 use crate::domain::time::Timestamp;
 use crate::store::{Client, ClientKeys};
 use jsonwebtoken::Algorithm;
@@ -105,6 +106,8 @@ struct Trusted {
 struct Verdict {
     issuer: Arc<str>,
     client: String,
+    /// On whose behalf the token was issued; only an external issuer says so.
+    user: Option<UserCode>,
     /// Only a development token's.
     organisation: Option<OrganisationCode>,
     scopes: BTreeSet<Scope>,
@@ -205,7 +208,7 @@ impl TokenVerifier {
             return Err(Fault::new("the token has expired").of_token());
         }
         if let Some(organisation) = verdict.organisation {
-            return Ok(Caller { client: verdict.client, organisation, scopes: verdict.scopes, purpose: None });
+            return Ok(Caller::of(verdict.client, organisation, verdict.scopes));
         }
         let client = self.clients.client(&verdict.client, now).await?;
         let client = client
@@ -217,7 +220,8 @@ impl TokenVerifier {
                     .of_token()
             })?;
         let scopes = verdict.scopes.intersection(&client.scopes).copied().collect();
-        Ok(Caller { client: client.id.clone(), organisation: client.organisation.clone(), scopes, purpose: None })
+        let caller = Caller::of(client.id.clone(), client.organisation.clone(), scopes);
+        Ok(Caller { user: verdict.user, ..caller })
     }
 
     /// Whether a client's tokens come from an issuer.
@@ -269,7 +273,11 @@ impl TokenVerifier {
             Trust::Development { .. } => Some(development_organisation(&jwt, ends_at)?),
             Trust::Own { .. } | Trust::External { .. } => None,
         };
-        Ok(Verdict { issuer: issuer.clone(), client, organisation, scopes, ends_at, reached_at: now })
+        let user = match trusted.trust {
+            Trust::External { .. } => user_of(&jwt, &client)?,
+            Trust::Own { .. } | Trust::Development { .. } => None,
+        };
+        Ok(Verdict { issuer: issuer.clone(), client, user, organisation, scopes, ends_at, reached_at: now })
     }
 
     async fn check_signature(
@@ -341,6 +349,13 @@ fn client_of(jwt: &Jwt<'_>, claim: ClientClaim) -> Result<String, Fault> {
     // A subject that is there must be a text, whoever issued it.
     jwt.claims.text("sub")?;
     jwt.claims.required_text(name).map(str::to_owned)
+}
+
+/// The user whom a token is about, where it is not about the client itself. One that is no code is left out: it is said to the
+/// log of accesses, and decides nothing.
+fn user_of(jwt: &Jwt<'_>, client: &str) -> Result<Option<UserCode>, Fault> {
+    let subject = jwt.claims.text("sub")?.filter(|subject| *subject != client);
+    Ok(subject.and_then(|subject| subject.parse().ok()))
 }
 
 /// The organisation of a development token, whose life is bounded here too: whoever minted it.

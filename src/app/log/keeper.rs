@@ -247,6 +247,11 @@ impl LogKeeper {
         Ok(self.app.store.checkpoints(self.origin.as_str(), size, limit).await?)
     }
 
+    /// The app that its verbs are of.
+    pub(super) const fn app(&self) -> &App {
+        &self.app
+    }
+
     /// The tree that it keeps.
     pub(super) fn tree(&self) -> &dyn LogTree {
         self.tree.as_ref()

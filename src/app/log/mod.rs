@@ -12,4 +12,29 @@ pub use crate::store::KeptCheckpoint;
 pub use guard::GuardError;
 pub use keeper::{LogError, LogKeeper, LogSettings};
 pub use proofs::Inclusion;
-pub use tree::{LogTree, OutcomesTree};
+pub use tree::{Entry, LogTree, OutcomesTree};
+
+use std::sync::Arc;
+
+/// The logs of a deployment, each with its keeper.
+#[derive(Clone)]
+pub struct Logs {
+    /// What happened.
+    pub outcomes: Arc<LogKeeper>,
+    /// Who was shown whose data.
+    pub accesses: Arc<LogKeeper>,
+}
+
+impl Logs {
+    /// The keeper of a log by its name in paths; `None` for a name that no log has.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<LogKeeper>> {
+        self.all().into_iter().find(|(known, _)| *known == name).map(|(_, keeper)| keeper)
+    }
+
+    /// Each with its name.
+    #[must_use]
+    pub const fn all(&self) -> [(&'static str, &Arc<LogKeeper>); 2] {
+        [("outcomes", &self.outcomes), ("accesses", &self.accesses)]
+    }
+}

@@ -1,9 +1,11 @@
 //! Tiles and proofs of a log, all of them within its last checkpoint: nothing is proved that was not signed.
 
 use crate::app::AppError;
+use crate::app::accesses::About;
 use crate::app::log::keeper::LogKeeper;
 use crate::app::log::nodes::construct;
 use crate::domain::access::{Caller, Scope, allow};
+use crate::domain::reading_access::{ShownPart, Through};
 use crate::ledger::{
     Hash, SignedCheckpoint, TileKind, TilePath, TlogProof, consistency_proof, encode_entry_bundle, encode_hash_tile,
     inclusion_proof, leaf_hash,
@@ -64,6 +66,12 @@ impl LogKeeper {
         Ok(Some(bytes))
     }
 
+    /// The scope that proving a leaf needs.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.tree().scope()
+    }
+
     /// Proves that a leaf of the caller's organisation is in the log, under the last checkpoint; `None` where there is no such
     /// leaf within reach, or no checkpoint holds it yet.
     ///
@@ -75,9 +83,7 @@ impl LogKeeper {
         if position >= checkpoint.size {
             return Ok(None);
         }
-        if self.tree().stream_at(&caller.organisation, position).await?.is_none() {
-            return Ok(None);
-        }
+        let Some(entry) = self.tree().entry_at(&caller.organisation, position).await? else { return Ok(None) };
         let leaf = self.tree().leaves(position, 1).await?.pop().ok_or_else(|| lacking(position))?;
         let size = checkpoint.size;
         let proof = construct(self.tree(), move |fetch: &mut dyn FnMut(_) -> Hash| {
@@ -85,6 +91,13 @@ impl LogKeeper {
         })
         .await?;
         let leaf_hash = leaf_hash(&leaf);
+        let about = entry.person.map(|person| {
+            let mut about = About::nothing_of(person, caller.organisation.clone());
+            about.parts.insert(ShownPart::Leaf);
+            about.count(self.tree().entry());
+            about
+        });
+        self.app().release(caller, Through::Proof, None, about.into_iter().collect()).await?;
         Ok(Some(Inclusion { position, leaf, leaf_hash, proof, checkpoint }))
     }
 

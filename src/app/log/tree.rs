@@ -1,7 +1,7 @@
 //! Which log: the tree that is signed and proved. A keeper signs one tree and knows nothing of what its leaves are about.
 
 use crate::domain::access::Scope;
-use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::ids::{OrganisationCode, PersonId};
 use crate::ledger::{Hash, TreeHead};
 use crate::store::{EventQuery, Reach, Store, StoreError};
 use async_trait::async_trait;
@@ -13,6 +13,8 @@ use tokio::sync::watch;
 pub trait LogTree: Send + Sync + 'static {
     /// What its leaves are about, in the plural, for operators.
     fn entries(&self) -> &'static str;
+    /// The same of one of them, as the kinds of an access say it.
+    fn entry(&self) -> &'static str;
     /// The scope that proving one of them to its organisation needs.
     fn scope(&self) -> Scope;
     /// Follows its size, from what is known now.
@@ -23,8 +25,15 @@ pub trait LogTree: Send + Sync + 'static {
     async fn hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError>;
     /// The exact bytes of its leaves from a position on; fewer than `limit` where the log ends.
     async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError>;
-    /// The stream of the leaf at a position, if it is an organisation's.
-    async fn stream_at(&self, owner: &OrganisationCode, position: u64) -> Result<Option<StreamId>, StoreError>;
+    /// What the leaf at a position is about, if it is an organisation's.
+    async fn entry_at(&self, owner: &OrganisationCode, position: u64) -> Result<Option<Entry>, StoreError>;
+}
+
+/// What a leaf is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose data; `None` where it is nobody's.
+    pub person: Option<PersonId>,
 }
 
 /// The log of events.
@@ -34,6 +43,9 @@ pub struct OutcomesTree(pub Arc<dyn Store>);
 impl LogTree for OutcomesTree {
     fn entries(&self) -> &'static str {
         "events"
+    }
+    fn entry(&self) -> &'static str {
+        "event"
     }
     fn scope(&self) -> Scope {
         Scope::EventsRead
@@ -51,9 +63,17 @@ impl LogTree for OutcomesTree {
     async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         self.0.leaves(from, limit).await
     }
-    async fn stream_at(&self, owner: &OrganisationCode, position: u64) -> Result<Option<StreamId>, StoreError> {
+    async fn entry_at(&self, owner: &OrganisationCode, position: u64) -> Result<Option<Entry>, StoreError> {
         let reach = Reach::Organisation(owner.clone());
-        let query = EventQuery { reach, stream: None, from: position, until: position + 1, limit: 1 };
-        Ok(self.0.events(&query).await?.1.pop().map(|event| event.stream))
+        let query = EventQuery {
+            reach: reach.clone(),
+            stream: None,
+            from: position,
+            until: position.saturating_add(1),
+            limit: 1,
+        };
+        let Some(event) = self.0.events(&query).await?.1.pop() else { return Ok(None) };
+        let (_, row) = self.0.row(&reach, event.stream, None).await?;
+        Ok(Some(Entry { person: row.and_then(|row| row.person()) }))
     }
 }

@@ -27,6 +27,7 @@ macro_rules! on_both_stores {
     };
 }
 
+mod accesses;
 mod agree;
 mod appends;
 mod audit;

@@ -2,13 +2,13 @@
 
 use super::waiting::Gate;
 use crate::domain::event::{PartRef, Recorded};
-use crate::domain::ids::StreamId;
+use crate::domain::ids::{OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store,
-    StoreError, StoredPart,
+    AccessHead, AccessQuery, AccessStore, Appended, Client, EventQuery, Group, Head, KeptAnswer, KnownRecorder,
+    NewAccess, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store, StoreError, StoredAccess, StoredPart,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -29,6 +29,37 @@ impl NothingStore {
 
 fn empty() -> Head {
     Head { size: 0, recorded_at: Timestamp::from_micros(0), generation: 1, frontier: Some(Frontier::new()) }
+}
+
+#[async_trait]
+impl AccessStore for NothingStore {
+    async fn append_accesses(&self, _: &[NewAccess], _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    async fn access_head(&self) -> Result<AccessHead, StoreError> {
+        Ok(AccessHead { size: 0, recorded_at: Timestamp::from_micros(0), frontier: Frontier::new() })
+    }
+    fn follow_accesses(&self) -> watch::Receiver<u64> {
+        self.size.subscribe()
+    }
+    async fn accesses(&self, _: &AccessQuery) -> Result<Vec<StoredAccess>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn first_access_at(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    async fn access_leaves(&self, _: u64, _: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn access_hashes(&self, _: u8, _: u64, _: u32) -> Result<Vec<crate::ledger::Hash>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn known_recorders(&self, _: &OrganisationCode, _: &[StreamId]) -> Result<Vec<KnownRecorder>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn check_access_writing(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -133,7 +164,7 @@ async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> 
 #[tokio::test]
 async fn the_suite_fails_a_store_that_does_nothing() {
     use super::ground_test::Ground;
-    use super::{appends, events, groups, log, rebuilds, rows, waiting};
+    use super::{accesses, appends, events, groups, log, rebuilds, rows, waiting};
     macro_rules! all_fail {
         ($($module:ident::$name:ident)*) => {$(
             must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
@@ -156,6 +187,10 @@ async fn the_suite_fails_a_store_that_does_nothing() {
         events::an_answer_names_the_head_that_it_is_complete_to
         rebuilds::rows_that_are_folded_anew_equal_the_live_ones
         rebuilds::a_rebuild_that_another_one_swept_away_does_not_become_current
+        accesses::accesses_are_read_as_they_were_appended
+        accesses::accesses_are_found_by_whose_by_whom_and_when
+        accesses::accesses_have_no_gaps_whoever_reads_at_once
+        accesses::who_recorded_about_somebody_is_known
         waiting::everybody_is_answered_after_the_last_handle_is_gone
     }
 }

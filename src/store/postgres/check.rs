@@ -5,7 +5,12 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 8] = [
+const TRIGGERS: [&str; 13] = [
+    "access_has_no_gaps",
+    "access_head_is_never_removed",
+    "access_head_never_shrinks",
+    "access_is_append_only",
+    "access_subtree_is_append_only",
     "checkpoint_is_append_only",
     "event_has_no_gaps",
     "event_is_append_only",
@@ -19,14 +24,19 @@ const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('synchr
     current_setting('server_version_num')::integer, current_setting('session_replication_role')";
 const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') \
     AND tgrelid IN \
-        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass)";
+        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
+         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass)";
 // In one statement, so that no append comes in between.
-const AGREE: &str = "SELECT size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) FROM log_head WHERE one = 1";
+const AGREE: &str = "SELECT l.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) \
+        AND a.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM access) \
+    FROM log_head AS l CROSS JOIN access_head AS a WHERE l.one = 1 AND a.one = 1";
 // A member of the owning role can do whatever the owner can.
 const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
     OR EXISTS (SELECT 1 FROM pg_class WHERE pg_has_role(current_user, relowner, 'MEMBER') AND oid IN \
-        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass)) \
-    OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE')";
+        ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
+         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass)) \
+    OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE') \
+    OR has_table_privilege('access', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('access_subtree', 'UPDATE, DELETE, TRUNCATE')";
 
 impl PgStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
@@ -70,7 +80,7 @@ impl PgStore {
         if !agree {
             return Err(StoreError::Corrupt {
                 position: head.size,
-                detail: "the head and the last event differ".to_owned(),
+                detail: "the head and the last event, or those of the log of accesses, differ".to_owned(),
             });
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The PostgreSQL store. Several service processes on one database are normal: the one row of `log_head` serialises
 //! their appends, and a notification wakes those that follow the log.
 
+mod accesses;
 mod append;
 mod check;
 mod clients;
@@ -20,8 +21,8 @@ use crate::ledger::Hash;
 use crate::patience::{CLOSING, prove_alive, within};
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection, RowQuery, RowWanted,
-    SingleRow, Store, StoreError, StoredPart, raise,
+    AccessStore as _, Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection,
+    RowQuery, RowWanted, SingleRow, Store, StoreError, StoredPart, raise,
 };
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -72,10 +73,10 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// What the service's role may do; it owns nothing.
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
-    GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint TO {role}; \
+    GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint, access, access_subtree TO {role}; \
     GRANT SELECT, INSERT, DELETE ON part TO {role}; \
     GRANT UPDATE (key_id, bytes) ON part TO {role}; \
-    GRANT SELECT, UPDATE ON log_head TO {role}; \
+    GRANT SELECT, UPDATE ON log_head, access_head TO {role}; \
     GRANT SELECT, INSERT, UPDATE, DELETE ON row_version, row_key, client, used_assertion TO {role}; \
     GRANT SELECT ON _sqlx_migrations TO {role}";
 
@@ -84,7 +85,11 @@ pub struct PgStore {
     pool: PgPool,
     /// The writer's own connection, so that readers never make an append wait for one.
     writing: PgPool,
+    /// The same for accesses.
+    writing_accesses: PgPool,
     size: Arc<watch::Sender<u64>>,
+    /// The size of the log of accesses.
+    accesses: watch::Sender<u64>,
     listener: JoinHandle<()>,
 }
 
@@ -106,10 +111,13 @@ impl PgStore {
         let reading =
             pool(connections.max(2)).connect_with(options.clone()).await.map_err(StoreError::during("connect"))?;
         check_migrations(&reading).await?;
-        let writing = pool(1).connect_with(options).await.map_err(StoreError::during("connect"))?;
+        let writing = pool(1).connect_with(options.clone()).await.map_err(StoreError::during("connect"))?;
+        let writing_accesses = pool(1).connect_with(options).await.map_err(StoreError::during("connect"))?;
         let size = Arc::new(watch::Sender::new(0));
         let listener = follow::listen(reading.clone(), Arc::clone(&size));
-        let store = Self { pool: reading, writing, size, listener };
+        let accesses = watch::Sender::new(0);
+        let store = Self { pool: reading, writing, writing_accesses, size, accesses, listener };
+        store.access_head().await?;
         let head = store.read_head().await?;
         // The listener may know of a later one already.
         raise(&store.size, head.size);
@@ -288,6 +296,6 @@ impl Store for PgStore {
     async fn close(&self) {
         self.listener.abort();
         // A connection that nobody answers on is not waited for.
-        let _ = within(CLOSING, async { tokio::join!(self.writing.close(), self.pool.close()) }).await;
+        let _ = within(CLOSING, async { tokio::join!(self.writing.close(), self.writing_accesses.close(), self.pool.close()) }).await;
     }
 }

@@ -5,7 +5,19 @@ use crate::store::sqlite::SqliteStore;
 use std::sync::atomic::Ordering;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 17] = [
+const TRIGGERS: [&str; 29] = [
+    "access_has_no_gaps",
+    "access_head_changes_with_the_log",
+    "access_head_is_behind_the_last_access",
+    "access_head_is_never_removed",
+    "access_head_is_never_replaced",
+    "access_head_never_shrinks",
+    "access_is_append_only_delete",
+    "access_is_append_only_update",
+    "access_is_never_replaced",
+    "access_subtree_is_append_only_delete",
+    "access_subtree_is_append_only_update",
+    "access_subtree_is_never_replaced",
     "checkpoint_is_append_only_delete",
     "checkpoint_is_append_only_update",
     "checkpoint_is_never_replaced",
@@ -67,6 +79,18 @@ impl SqliteStore {
             return Err(StoreError::Corrupt {
                 position: head.size,
                 detail: "the head and the last event differ".to_owned(),
+            });
+        }
+        let (size, counted): (i64, i64) = sqlx::query_as(
+            "SELECT size, (SELECT COALESCE(MAX(position) + 1, 0) FROM access) FROM access_head WHERE one = 1",
+        )
+        .fetch_one(&self.read)
+        .await
+        .map_err(&failed)?;
+        if size != counted {
+            return Err(StoreError::Corrupt {
+                position: head.size,
+                detail: "the head of the log of accesses and the last access differ".to_owned(),
             });
         }
         // The connections have just read, so the write-ahead log is open.

@@ -2,6 +2,7 @@
 //!
 //! Every transaction that writes begins with `BEGIN IMMEDIATE`: a deferred one starves when readers are busy.
 
+mod accesses;
 mod append;
 mod check;
 mod checkpoint;
@@ -20,8 +21,8 @@ use crate::domain::time::Timestamp;
 use crate::ledger::Hash;
 use crate::projections::Row;
 use crate::store::{
-    Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection, RowQuery, RowWanted,
-    SingleRow, Store, StoreError, StoredPart,
+    AccessStore as _, Appended, Client, EventQuery, Group, Head, KeptAnswer, KeptCheckpoint, Reach, Rejection,
+    RowQuery, RowWanted, SingleRow, Store, StoreError, StoredPart,
 };
 use async_trait::async_trait;
 use sqlx::Connection as _;
@@ -52,6 +53,8 @@ pub struct SqliteStore {
     write: SqlitePool,
     read: SqlitePool,
     size: watch::Sender<u64>,
+    /// The size of the log of accesses.
+    accesses: watch::Sender<u64>,
     checkpoints: checkpoint::Checkpoints,
     file: DatabaseFile,
     /// Whether the last append met a disk without space.
@@ -115,8 +118,10 @@ impl SqliteStore {
             .map_err(StoreError::during("open"))?;
         let file = DatabaseFile::at(path).map_err(|_| StoreError::moved())?;
         let full = AtomicBool::new(false);
-        let store = Self { write, read, size: watch::Sender::new(0), checkpoints, file, full };
+        let (size, accesses) = (watch::Sender::new(0), watch::Sender::new(0));
+        let store = Self { write, read, size, accesses, checkpoints, file, full };
         store.read_head().await?;
+        store.access_head().await?;
         Ok(store)
     }
 }
