@@ -1,12 +1,13 @@
 //! What one transaction writes into the log of accesses: pure, so that both stores write the same leaves and the same tree.
 
-use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use crate::domain::reading_access::NAME;
 use crate::domain::time::Timestamp;
-use crate::ledger::{CompletedSubtree, Hash, Leaf, PartName, leaf_hash};
+use crate::ledger::{CompletedSubtree, Hash, Leaf, PartName, Salt, commit, leaf_hash};
 use crate::store::StoreError;
 use crate::store::accesses::{AccessHead, NewAccess};
 use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
 
 /// What a store reads after locking the head: the next numbers. What has none yet may be absent.
 #[derive(Debug, Default)]
@@ -91,6 +92,15 @@ pub fn plan<'a>(
     }
     let size = head.size + items.len() as u64;
     Ok(AccessPlan { accesses, subtrees, head: AccessHead { size, recorded_at, frontier } })
+}
+
+/// An access that is written to see whether it could be, and taken back.
+#[must_use]
+pub fn trial() -> NewAccess {
+    let (id, stream) = (EventId(Uuid::nil()), StreamId(Uuid::nil()));
+    let facts = "{}".to_owned();
+    let commitment = commit(&Salt::new([0; 32]), &id, &PartName::FACTS, facts.as_bytes());
+    NewAccess { id, organisation: OrganisationCode::reference(), stream, schema: 1, facts, salt: [0; 32], commitment }
 }
 
 fn take(next: &mut u64) -> u64 {

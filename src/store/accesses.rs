@@ -121,6 +121,6 @@ pub trait AccessStore: Send + Sync + 'static {
         organisation: &OrganisationCode,
         people: &[StreamId],
     ) -> Result<Vec<KnownRecorder>, StoreError>;
-    /// Whether accesses could be appended now, without appending one.
+    /// Whether accesses could be appended now: appends one and takes it back before it is committed.
     async fn check_access_writing(&self) -> Result<(), StoreError>;
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accesses;
 mod bad_facts;
 mod bad_headers;
 mod bad_input;

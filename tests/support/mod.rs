@@ -110,6 +110,11 @@ impl TestService {
         self.service = Some(service);
     }
 
+    /// How many accesses are in their log.
+    pub async fn access_count(&self) -> u64 {
+        self.service.as_ref().unwrap().app.store().access_head().await.unwrap().size
+    }
+
     /// What the clock says now, as text.
     pub fn clock_text(&self) -> String {
         self.clock.now().to_string()

@@ -9,6 +9,7 @@ use crate::domain::access::Caller;
 use crate::domain::event::Kind;
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::reading_access::{AccessOutcome, OPERATOR, ReadingAccess, SCHEMA, ShownPart, Through};
+use crate::domain::time::Timestamp;
 use crate::ledger::{PartName, Salt, commit};
 use crate::projections::Row;
 use crate::store::access_writer::AccessWriter;
@@ -103,12 +104,13 @@ struct Asked<'a> {
     caller: Option<&'a Caller>,
     purpose: Option<String>,
     operation: String,
+    now: Timestamp,
 }
 
 impl<'a> Asked<'a> {
-    fn by(caller: &'a Caller) -> Self {
+    fn by(caller: &'a Caller, now: Timestamp) -> Self {
         let operation = caller.request.as_ref().map_or("unknown", |request| request.operation.as_str()).to_owned();
-        Self { client: &caller.client, caller: Some(caller), purpose: caller.purpose.clone(), operation }
+        Self { client: &caller.client, caller: Some(caller), purpose: caller.purpose.clone(), operation, now }
     }
 }
 
@@ -124,7 +126,7 @@ impl App {
         complete_to: Option<u64>,
         about: Vec<About>,
     ) -> Result<Released, AppError> {
-        let asked = Asked::by(caller);
+        let asked = Asked::by(caller, self.clock.now());
         let mut accesses = Vec::with_capacity(about.len().max(1));
         // Who looks for somebody and finds nobody has asked all the same. A feed without news, or a recording that is not
         // there, says nothing about anybody.
@@ -144,10 +146,11 @@ impl App {
     /// Records that somebody listed accesses: what the answer shows is about readers as much as about those whose data it was,
     /// and a record for each of them would make the log feed on itself.
     pub(in crate::app) async fn release_accesses(&self, caller: &Caller, count: usize) -> Result<Released, AppError> {
-        let mut access = self.reading_access(&Asked::by(caller), Through::Accesses, None, None);
+        let asked = Asked::by(caller, self.clock.now());
+        let mut access = reading_access(&asked, Through::Accesses, None, None);
         access.parts.insert(ShownPart::Accesses);
         access.kinds.insert("access".to_owned(), count as u64);
-        let access = self.new_access(&caller.organisation, &access)?;
+        let access = self.new_access(&asked, &caller.organisation, &access)?;
         self.recorder.write(vec![access]).await?;
         Ok(Released(()))
     }
@@ -190,7 +193,8 @@ impl App {
         complete_to: Option<u64>,
         shown: Vec<OperatorAccess>,
     ) -> Result<Released, AppError> {
-        let asked = Asked { client: OPERATOR, caller: None, purpose, operation: command.to_owned() };
+        let asked =
+            Asked { client: OPERATOR, caller: None, purpose, operation: command.to_owned(), now: self.clock.now() };
         let mut accesses = Vec::with_capacity(shown.len());
         for shown in shown {
             let OperatorAccess { person, owner, parts, kinds } = shown;
@@ -212,44 +216,24 @@ impl App {
         complete_to: Option<u64>,
         about: Option<About>,
     ) -> Result<NewAccess, AppError> {
-        let mut access = self.reading_access(asked, through, complete_to, about.as_ref().map(|about| about.person));
+        let mut access = reading_access(asked, through, complete_to, about.as_ref().map(|about| about.person));
         if access.client == OPERATOR && asked.caller.is_none() {
             access.organisation = owner.clone();
         }
         if let Some(about) = about {
             (access.parts, access.kinds, access.outcome) = (about.parts, about.kinds, about.outcome);
         }
-        self.new_access(owner, &access)
+        self.new_access(asked, owner, &access)
     }
 
-    fn reading_access(
+    fn new_access(
         &self,
         asked: &Asked<'_>,
-        through: Through,
-        complete_to: Option<u64>,
-        person: Option<PersonId>,
-    ) -> ReadingAccess {
-        let caller = asked.caller;
-        ReadingAccess {
-            client: asked.client.to_owned(),
-            organisation: caller.map_or_else(OrganisationCode::reference, |caller| caller.organisation.clone()),
-            user: caller.and_then(|caller| caller.user.clone()),
-            role: caller.and_then(|caller| caller.role.clone()),
-            purpose: asked.purpose.clone(),
-            person,
-            parts: BTreeSet::new(),
-            kinds: BTreeMap::new(),
-            through,
-            operation: asked.operation.clone(),
-            request: caller.and_then(|caller| caller.request.as_ref()).map(|request| request.id.clone()),
-            complete_to,
-            outcome: AccessOutcome::Shown,
-        }
-    }
-
-    fn new_access(&self, owner: &OrganisationCode, access: &ReadingAccess) -> Result<NewAccess, AppError> {
+        owner: &OrganisationCode,
+        access: &ReadingAccess,
+    ) -> Result<NewAccess, AppError> {
         let unwritable = |detail: String| AppError::CannotFollow { detail };
-        let id = self.ids.event(self.clock.now());
+        let id = self.ids.event(asked.now);
         let salt = self.vault.fresh_salt();
         let facts = access.to_part().map_err(|error| unwritable(error.to_string()))?;
         let commitment = commit(&Salt::new(salt), &id, &PartName::FACTS, &facts);
@@ -272,6 +256,31 @@ impl App {
         self.store.check_access_writing().await.map_err(|error| AppError::AccessNotRecorded(Arc::new(error)))?;
         self.recorder.health.store(WRITTEN, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Everything of an access but what was shown.
+fn reading_access(
+    asked: &Asked<'_>,
+    through: Through,
+    complete_to: Option<u64>,
+    person: Option<PersonId>,
+) -> ReadingAccess {
+    let caller = asked.caller;
+    ReadingAccess {
+        client: asked.client.to_owned(),
+        organisation: caller.map_or_else(OrganisationCode::reference, |caller| caller.organisation.clone()),
+        user: caller.and_then(|caller| caller.user.clone()),
+        role: caller.and_then(|caller| caller.role.clone()),
+        purpose: asked.purpose.clone(),
+        person,
+        parts: BTreeSet::new(),
+        kinds: BTreeMap::new(),
+        through,
+        operation: asked.operation.clone(),
+        request: caller.and_then(|caller| caller.request.as_ref()).map(|request| request.id.clone()),
+        complete_to,
+        outcome: AccessOutcome::Shown,
     }
 }
 

@@ -90,7 +90,10 @@ pub(super) async fn accesses_are_read_as_they_were_appended(ground: &Ground) {
     assert_eq!(all[302].recorded_at, at(6), "strictly after the batch before");
     assert_eq!(*store.follow_accesses().borrow(), 303);
     store.check().await.unwrap();
-    store.check_access_writing().await.unwrap();
+    for _ in 0..2 {
+        store.check_access_writing().await.unwrap();
+    }
+    assert_eq!(audited(store.as_ref()).await.len(), 303, "trying leaves nothing behind");
     assert_eq!(store.head().await.unwrap().size, 0, "nothing of it is in the log of events");
     let again = ground.open().await;
     assert_eq!(*again.follow_accesses().borrow(), 303, "known from the start");
@@ -190,6 +193,15 @@ pub(super) async fn the_database_refuses_to_change_an_access(ground: &Ground) {
         assert!(ground.run(sql).await.is_err(), "accepted: {sql}");
     }
     store.check().await.unwrap();
+    assert_eq!(audited(store.as_ref()).await.len(), 260);
+    let refusing = if ground.is_postgres() {
+        "CREATE TRIGGER refuse BEFORE INSERT ON access FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    } else {
+        "CREATE TRIGGER refuse BEFORE INSERT ON access BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    };
+    ground.run(refusing).await.unwrap();
+    assert!(store.check_access_writing().await.is_err(), "trying finds out");
+    assert!(store.append_accesses(&many[..1], at(1)).await.is_err());
     assert_eq!(audited(store.as_ref()).await.len(), 260);
 }
 

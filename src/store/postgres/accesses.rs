@@ -5,7 +5,7 @@ use crate::domain::ids::{OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::{Frontier, Hash};
 use crate::patience::{NoAnswer, within};
-use crate::store::access_plan::{AccessPlan, NextNumbers, plan, wanted};
+use crate::store::access_plan::{AccessPlan, NextNumbers, plan, trial, wanted};
 use crate::store::accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};
 use crate::store::postgres::append::is_lost;
 use crate::store::postgres::read::again;
@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 const HEAD: &str = "SELECT size, recorded_at, frontier FROM access_head WHERE one = 1";
 const LOCK_HEAD: &str = "SELECT size, recorded_at, frontier FROM access_head WHERE one = 1 FOR UPDATE";
-const TRY_THE_HEAD: &str = "UPDATE access_head SET size = size WHERE one = 1";
 const COUNTERS: &str = "SELECT wanted.code, last.organisation_counter + 1 FROM unnest($1::text[]) AS wanted (code) \
     CROSS JOIN LATERAL (SELECT organisation_counter FROM access WHERE organisation = wanted.code \
         ORDER BY organisation DESC, position DESC LIMIT 1) AS last";
@@ -207,12 +206,12 @@ impl AccessStore for PgStore {
     }
     async fn check_access_writing(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("try the log of accesses");
+        let items = [trial()];
         let trying = async {
-            let mut transaction = self.writing_accesses.begin_with(BEGIN.into_sql_str()).await?;
-            sqlx::query(TRY_THE_HEAD).execute(&mut *transaction).await?;
-            transaction.rollback().await
+            let (transaction, _) = self.write_accesses(&items, Timestamp::from_micros(0)).await?;
+            transaction.rollback().await.map_err(&failed)
         };
-        within(APPEND_LIMIT, trying).await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into()))).map_err(&failed)
+        within(APPEND_LIMIT, trying).await.unwrap_or_else(|error| Err(failed(sqlx::Error::Io(error.into()))))
     }
 }
 

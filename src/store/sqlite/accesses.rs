@@ -3,7 +3,7 @@
 use crate::domain::ids::{EventId, OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::{Frontier, Hash};
-use crate::store::access_plan::{AccessPlan, NextNumbers, plan, wanted};
+use crate::store::access_plan::{AccessPlan, NextNumbers, plan, trial, wanted};
 use crate::store::accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::append::hex_list;
@@ -25,7 +25,6 @@ static ACCESSES: Table = Table::insert(
 static SUBTREES: Table = Table::insert("INSERT INTO access_subtree (tile_level, tree_index, hash) SELECT * FROM", 3);
 const MOVE_HEAD: &str = "UPDATE access_head SET size = ?, recorded_at = ?, frontier = ? WHERE one = 1";
 const HEAD: &str = "SELECT size, recorded_at, frontier FROM access_head WHERE one = 1";
-const TRY_THE_HEAD: &str = "UPDATE access_head SET size = size WHERE one = 1";
 // All that an append reads, in one call; the rows of each statement have a number of columns of their own.
 const READ: &str = "SELECT size, recorded_at, frontier FROM access_head WHERE one = 1; \
     SELECT value AS organisation, (SELECT organisation_counter + 1 FROM access \
@@ -177,8 +176,11 @@ impl AccessStore for SqliteStore {
     }
     async fn check_access_writing(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("try the log of accesses");
+        let items = [trial()];
         let mut transaction = self.write.begin_with("BEGIN IMMEDIATE".into_sql_str()).await.map_err(&failed)?;
-        sqlx::query(TRY_THE_HEAD).execute(&mut *transaction).await.map_err(&failed)?;
+        let (head, next) = read(&mut transaction, &items).await?;
+        let planned = plan(&items, &head, next, head.recorded_at)?;
+        write(&mut transaction, &planned).await?;
         transaction.rollback().await.map_err(&failed)
     }
 }
