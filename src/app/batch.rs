@@ -11,7 +11,7 @@ use crate::domain::event::Kind;
 use crate::domain::ids::StreamId;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::Command;
-use crate::store::{Group, IdempotencyKey, NewAppend};
+use crate::store::{Appended, Group, IdempotencyKey, NewAppend, Rejection};
 use std::collections::HashMap;
 
 /// The most lines of one chunk: one append to the log.
@@ -126,7 +126,7 @@ impl App {
                 .map(|answer| answer.unwrap_or_else(|| Err(AppError::GroupRejected.into())))
                 .collect());
         }
-        let mut answers = self.append_prepared(mode, prepared, answers, names).await?;
+        let mut answers = self.append_prepared(caller, mode, prepared, answers, names).await?;
         for (at, first) in repeats {
             let answer =
                 answers.get(first).cloned().map(|answer| answer.map(|first| Receipt { repeated: true, ..first }));
@@ -139,6 +139,7 @@ impl App {
 
     async fn append_prepared<E: From<AppError>>(
         &self,
+        caller: &Caller,
         mode: BatchMode,
         prepared: Vec<Prepared>,
         mut answers: Vec<Option<BatchAnswer<E>>>,
@@ -152,6 +153,12 @@ impl App {
         } else {
             self.writer.append(Group { atomic: mode == BatchMode::All, items }).await.map_err(AppError::Store)?
         };
+        let holder = |((_, kind, _), outcome): (&(usize, Kind, StreamId), &Result<Appended, Rejection>)| match outcome {
+            Err(Rejection::Taken { holder }) if *kind == Kind::Person => Some(*holder),
+            _ => None,
+        };
+        let holders: Vec<StreamId> = places.iter().zip(&outcomes).filter_map(holder).collect();
+        let unshown = self.release_holders(caller, &holders).await.err();
         for ((at, kind, stream), outcome) in places.into_iter().zip(outcomes) {
             let recorded = outcome.as_ref().ok().map(|appended| appended.stream);
             if recorded != Some(stream) {
@@ -163,7 +170,10 @@ impl App {
                 self.known.births.forget(&stream.into());
             }
             if let Some(answer) = answers.get_mut(at) {
-                *answer = Some(outcome.map(Receipt::from).map_err(|rejection| refused_by_log(rejection, kind).into()));
+                *answer = Some(outcome.map(Receipt::from).map_err(|rejection| match (&rejection, &unshown) {
+                    (Rejection::Taken { .. }, Some(unshown)) => unshown.clone().into(),
+                    _ => refused_by_log(rejection, kind).into(),
+                }));
             }
         }
         let silent = || Err(AppError::CannotFollow { detail: "the writer gave no answer".to_owned() }.into());

@@ -138,6 +138,9 @@ impl App {
             // What the first request changed may be why its repeat is refused now.
             return receipt;
         }
+        if let (Command::Person(_), Err(AppError::Taken { holder })) = (&recording.command, &outcome) {
+            self.release_holders(caller, &[*holder]).await?;
+        }
         outcome
     }
 

@@ -166,6 +166,28 @@ async fn a_search_that_finds_nobody_is_an_access_and_what_shows_nothing_is_none(
 }
 
 #[tokio::test]
+async fn a_refusal_that_names_who_has_an_identifier_is_an_access() {
+    for backend in backends() {
+        let service = TestService::start(backend).await;
+        let caller = service.caller(OWN);
+        let search = json!({"system": "nhs-number", "value": "9434765919"});
+        let body = json!({"occurred_at": "2026-01-05", "name": "Morgan Sample", "identifiers": [search]});
+        let person = caller.post("/v1/people", &body).await.expect(201).id();
+        let refused = caller.post("/v1/people", &body).await.expect_problem(409, "already-recorded");
+        assert_eq!(refused.body["existing"], person.as_str());
+        let lines: Vec<Value> = ["a", "b"].map(|key| json!({"key": key, "op": "register_person", "body": body})).into();
+        for answer in caller.batch("each", &lines).await {
+            assert_eq!(answer["status"], 409, "{answer}");
+        }
+        let found = accesses(&caller, &person).await;
+        let told: Vec<Value> =
+            found.iter().map(|access| json!([access["operation"], access["through"], access["parts"]])).collect();
+        let by = |operation: &str| json!([operation, "search", ["identity"]]);
+        assert_eq!(told, [by("register_person"), by("record_batch")], "one for each answer");
+    }
+}
+
+#[tokio::test]
 async fn lists_of_accesses_are_filtered_paged_and_each_organisations_own() {
     for backend in backends() {
         let service = TestService::start(backend).await;
@@ -432,5 +454,135 @@ async fn every_documented_operation_that_shows_somebody_leaves_an_access() {
         }
         assert!(exempt.is_empty(), "exempt without being there: {exempt:?}");
         assert!(showing > 20, "only {showing} operations show anybody");
+    }
+}
+
+#[tokio::test]
+async fn accesses_are_told_to_monitors_as_fhir_audit_events() {
+    let service = TestService::start(Backend::Sqlite).await;
+    let caller = service.caller(OWN);
+    let person = caller.person().await;
+    let answer = reading(&caller, &format!("/v1/people/{person}")).await;
+    caller.get("/v1/people").await.expect(200);
+    let listed = caller.get("/v1/accesses/audit-events?order=oldest").await.expect(200);
+    assert_eq!(listed.header("content-type"), Some("application/fhir+ndjson"));
+    let events: Vec<Value> = listed.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        assert_audit_event(event);
+    }
+    let [read, list] = &events[..] else { panic!() };
+    let codes = |event: &Value| json!([event["action"], event["subtype"][0]["code"], event["outcome"]]);
+    assert_eq!((codes(read), codes(list)), (json!(["R", "read", "0"]), json!(["E", "search", "0"])));
+    assert_eq!(read["purposeOfEvent"][0]["coding"][0]["code"], "TREAT");
+    let agent = |event: &Value, code: &str| -> Value {
+        let agents = event["agent"].as_array().unwrap();
+        agents.iter().find(|agent| agent["type"]["coding"][0]["code"] == code).cloned().unwrap_or_default()
+    };
+    // Of a read the client is the destination of the data; of a search it is the source of the question.
+    let access = accesses(&caller, &person).await[0].clone();
+    assert_eq!(agent(read, "110152")["who"]["identifier"]["value"], access["client"]);
+    assert_eq!(agent(list, "110153")["who"]["identifier"]["value"], access["client"]);
+    assert_eq!(agent(read, "PROV")["who"]["identifier"]["value"], OWN);
+    let user = agent(read, "IRCP");
+    assert_eq!((&user["who"]["identifier"]["value"], &user["requestor"]), (&json!("u-17"), &json!(true)));
+    assert_eq!(user["role"][0]["coding"][0]["code"], "social_worker");
+    assert_eq!(agent(list, "IRCP"), Value::Null);
+    let entity = |event: &Value, code: &str| -> Value {
+        let entities = event["entity"].as_array().unwrap();
+        entities.iter().find(|entity| entity["type"]["code"] == code).cloned().unwrap_or_default()
+    };
+    assert_eq!(entity(read, "1")["what"]["reference"], format!("Patient/{person}"));
+    assert_eq!(entity(read, "XrequestId")["what"]["identifier"]["value"], answer.header("x-request-id").unwrap());
+    assert!(!listed.text.contains("Morgan"), "a monitor learns no name");
+}
+
+/// What R4 demands of an AuditEvent, and BALP of its agents and entities.
+fn assert_audit_event(event: &Value) {
+    assert_eq!(event["resourceType"], "AuditEvent");
+    let known = [
+        "resourceType",
+        "id",
+        "type",
+        "subtype",
+        "action",
+        "recorded",
+        "outcome",
+        "outcomeDesc",
+        "agent",
+        "source",
+        "entity",
+        "purposeOfEvent",
+    ];
+    for name in event.as_object().unwrap().keys() {
+        assert!(known.contains(&name.as_str()), "{name} is no element of it");
+    }
+    assert_eq!(event["type"]["code"], "rest");
+    assert!(event["recorded"].as_str().unwrap().ends_with('Z'));
+    assert!(event["source"]["observer"].is_object());
+    let agents = event["agent"].as_array().unwrap();
+    assert!(agents.iter().all(|agent| agent["requestor"].is_boolean() && agent["who"].is_object()));
+    assert_eq!(agents.iter().filter(|agent| agent["requestor"] == true).count(), 1, "somebody asked");
+    for entity in event["entity"].as_array().unwrap() {
+        assert!(entity["type"]["code"].is_string(), "{entity}");
+        assert!(!(entity["name"].is_string() && entity["query"].is_string()), "sev-1: a name or a query");
+        for detail in entity["detail"].as_array().into_iter().flatten() {
+            assert!(detail["type"].is_string() && detail["valueString"].is_string(), "{detail}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_looks_unusual_is_told_with_its_reasons() {
+    for backend in backends() {
+        let service = TestService::start(backend).await;
+        let (caller, other) = (service.caller(OWN), service.caller("TEST-2"));
+        let person = caller.person().await;
+        // A client that reads and has recorded nothing.
+        let key = service.register_client("viewer", OWN, Scope::ALL).await;
+        let form = service.token_form("viewer", &key);
+        let granted = caller.http.post(format!("{}/oauth2/token", caller.base)).form(&form).send().await.unwrap();
+        let token = Client::read(granted).await.expect(200).body["access_token"].as_str().unwrap().to_owned();
+        let viewer = service.caller_as(Some(token));
+        let path = format!("/v1/people/{person}");
+        caller.get(&path).await.expect(200);
+        viewer.get(&path).await.expect(200);
+        let broken = [("Purpose-Of-Use", "BTG"), ("On-Behalf-Of", "u-2")];
+        caller.send(Method::GET, &path, &broken, None).await.expect(200);
+        let period = "/v1/accesses/unusual?from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z";
+        let report = caller.get(period).await.expect(200).body;
+        let told: Vec<Value> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| json!([one["reason"], one["client"] == "viewer", one["user"], one["some_people"]]))
+            .collect();
+        assert_eq!(
+            told,
+            [json!(["break_glass", false, "u-2", [person]]), json!(["outside_relationship", true, null, [person]])]
+        );
+        assert_eq!((&report["reads"], &report["thresholds"]["burst_people"]), (&json!(3), &json!(100)));
+        assert_eq!(report["not_judged"].as_array().unwrap().len(), 2);
+        // The thresholds are the reader's to set; noon is out of these hours.
+        let strict =
+            caller.get(&format!("{period}&burst_people=1&burst_times=1&hours=13:00-14:00")).await.expect(200).body;
+        let reasons: BTreeSet<&str> =
+            strict["findings"].as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
+        assert_eq!(reasons, BTreeSet::from(["break_glass", "burst", "out_of_hours", "outside_relationship"]));
+        assert_eq!(strict["thresholds"]["hours_from"], "13:00");
+        let theirs = other.get(period).await.expect(200).body;
+        assert_eq!((&theirs["reads"], &theirs["findings"]), (&json!(0), &json!([])));
+        for (query, parameter) in [
+            ("from=2026-11-24T00:00:00Z", "to"),
+            ("from=2026-11-25T00:00:00Z&to=2026-11-25T00:00:00Z", "to"),
+            ("from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z&hours=7-8", "hours"),
+            ("from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z&time_zone=Nowhere", "time_zone"),
+            ("from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z&burst_minutes=1441", "burst_minutes"),
+            ("from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z&burst_people=0", "burst_people"),
+        ] {
+            let refused =
+                caller.get(&format!("/v1/accesses/unusual?{query}")).await.expect_problem(400, "invalid-query");
+            assert!(refused.text.contains(parameter), "{}", refused.text);
+        }
     }
 }

@@ -14,16 +14,21 @@ const SOON: &str = "checkpoint_interval_ms = 10";
 
 /// The last checkpoint, once it holds so many events.
 async fn signed(caller: &Client, size: u64) -> SignedCheckpoint {
+    signed_of("outcomes", caller, size).await
+}
+
+/// The same of a log by its name.
+async fn signed_of(log: &str, caller: &Client, size: u64) -> SignedCheckpoint {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let answer = caller.get("/v1/log/outcomes/checkpoint").await;
+        let answer = caller.get(&format!("/v1/log/{log}/checkpoint")).await;
         if answer.status == 200 {
             let checkpoint = SignedCheckpoint::parse(answer.text.as_bytes()).unwrap();
             if checkpoint.unverified().size >= size {
                 return checkpoint;
             }
         }
-        assert!(Instant::now() < deadline, "no checkpoint of {size} events: {}", answer.text);
+        assert!(Instant::now() < deadline, "no checkpoint of {size}: {}", answer.text);
         tokio::task::yield_now().await;
     }
 }
@@ -180,5 +185,85 @@ async fn the_same_key_signs_after_a_restart_and_nothing_is_signed_twice() {
         let caller = service.caller("TEST-1");
         assert_eq!(key(&caller).await, vkey);
         assert_eq!(signed(&caller, size).await, before, "the same tree has one checkpoint");
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_accesses_is_signed_and_proved_like_the_other() {
+    for backend in backends() {
+        let service = TestService::start_with(backend, SOON).await;
+        let (ours, theirs) = (service.caller("TEST-1"), service.caller("TEST-2"));
+        let nobody = service.caller_as(None);
+        let lines: Vec<Value> = (0..300)
+            .map(|number| {
+                serde_json::json!({"key": format!("p-{number}"), "op": "register_person",
+                "body": {"occurred_at": "2026-01-05", "name": format!("Morgan Sample {number}")}})
+            })
+            .collect();
+        ours.batch("each", &lines).await;
+        // Before anybody was read, the empty log is signed.
+        let first = signed_of("accesses", &nobody, 0).await;
+        ours.get("/v1/people?limit=200").await.expect(200);
+        let some = signed_of("accesses", &nobody, 200).await;
+        ours.get("/v1/people?limit=200").await.expect(200);
+        let person = theirs.person().await;
+        theirs.get(&format!("/v1/people/{person}")).await.expect(200);
+        let size = service.access_count().await;
+        assert_eq!(size, 401);
+        let last = signed_of("accesses", &nobody, size).await;
+        let key: [VerifierKey; 1] =
+            [nobody.get("/v1/log/accesses/key").await.expect(200).text.trim_end().parse().unwrap()];
+        assert_ne!(key[0], self::key(&nobody).await, "each log has a key of its own");
+        let origin = "cairn/accesses".parse::<Origin>().unwrap();
+        let trust = Trust { origin: &origin, log_keys: &key, witness_keys: &[], quorum: 0 };
+        assert_eq!(first.open(&trust).unwrap().checkpoint.size, 0);
+        let (some, last) = (some.open(&trust).unwrap().checkpoint, last.open(&trust).unwrap().checkpoint);
+
+        let mut leaf_hashes = Vec::new();
+        let mut versions = std::collections::HashMap::new();
+        for (path, width) in [("000", 256), (&*format!("001.p/{}", size - 256), size as usize - 256)] {
+            let (status, _, tile) = bytes(&nobody, &format!("/v1/log/accesses/tile/0/{path}")).await;
+            assert_eq!(status, 200, "{path}");
+            let tile = decode_hash_tile(&tile, width).unwrap();
+            let (_, _, bundle) = bytes(&ours, &format!("/v1/log/accesses/tile/entries/{path}")).await;
+            let leaves = decode_entry_bundle(&bundle, width).unwrap();
+            assert_eq!(leaves.iter().map(|leaf| leaf_hash(leaf)).collect::<Vec<_>>(), tile);
+            for leaf in &leaves {
+                let leaf = cairn::ledger::Leaf::parse(leaf).unwrap();
+                assert_eq!((&*leaf.event_type, leaf.schema), ("DataRead", 1));
+                let next = versions.entry(leaf.stream).or_insert(0);
+                assert_eq!(leaf.version, *next, "gapless for each person");
+                *next += 1;
+            }
+            leaf_hashes.extend(tile);
+        }
+        let fetch = &mut |node: cairn::ledger::NodeId| {
+            let leaves = (node.index << node.height) as usize..((node.index + 1) << node.height) as usize;
+            Ok::<_, std::convert::Infallible>(cairn::ledger::subtree_root(&leaf_hashes[leaves]))
+        };
+        assert_eq!(range_root(0..last.size, fetch).unwrap(), last.root);
+        let path = format!("/v1/log/accesses/consistency?from={}&to={}", some.size, last.size);
+        let proof = hashes(&nobody.get(&path).await.expect(200).body["proof"]);
+        verify_consistency(some.size, last.size, &some.root, &last.root, &proof).unwrap();
+
+        // Each organisation proves accesses to its own data.
+        let place = |position: u64, form: &str| format!("/v1/log/accesses/entries/{position}/{form}");
+        for position in [0, 255, 399] {
+            let answer = ours.get(&place(position, "proof")).await.expect(200);
+            let leaf = answer.body["leaf"].as_str().unwrap();
+            let now = SignedCheckpoint::parse(answer.body["checkpoint"]["note"].as_str().unwrap().as_bytes()).unwrap();
+            let now = now.open(&trust).unwrap().checkpoint;
+            let proof = hashes(&answer.body["proof"]);
+            verify_inclusion(&leaf_hash(leaf.as_bytes()), position, now.size, &proof, &now.root).unwrap();
+            let file = ours.get(&place(position, "tlog-proof")).await.expect(200);
+            TlogProof::parse(file.text.as_bytes()).unwrap().verify(leaf.as_bytes(), &trust).unwrap();
+        }
+        theirs.get(&place(400, "proof")).await.expect(200);
+        ours.get(&place(400, "proof")).await.expect_problem(404, "not-found");
+        for path in ["checkpoint", "checkpoints", "key", "tile/0/000.p/3", "consistency?from=1&to=3"] {
+            nobody.get(&format!("/v1/log/another/{path}")).await.expect_problem(404, "not-found");
+            nobody.get(&format!("/v1/log/outcomes/{path}")).await.expect(200);
+        }
+        ours.get("/v1/log/another/tile/entries/000.p/3").await.expect_problem(404, "not-found");
     }
 }

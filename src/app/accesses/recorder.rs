@@ -155,6 +155,24 @@ impl App {
         Ok(Released(()))
     }
 
+    /// Records that a refusal names those who have an identifier: it answers what a search would.
+    pub(in crate::app) async fn release_holders(&self, caller: &Caller, holders: &[StreamId]) -> Result<(), AppError> {
+        let mut people: Vec<PersonId> = holders.iter().map(|holder| PersonId::from(*holder)).collect();
+        people.sort_unstable();
+        people.dedup();
+        if people.is_empty() {
+            return Ok(());
+        }
+        let about = |person| {
+            let mut about = About::nothing_of(person, caller.organisation.clone());
+            about.parts.insert(ShownPart::Identity);
+            about.count(Kind::Person.as_str());
+            about
+        };
+        self.release(caller, Through::Search, None, people.into_iter().map(about).collect()).await?;
+        Ok(())
+    }
+
     /// Records an attempt that failed after data was found. That the attempt fails is said by the caller; should its record
     /// fail as well, nothing was shown that had to be recorded.
     pub(in crate::app) async fn record_attempt(
