@@ -25,12 +25,18 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The tables that grow with the log, and how statements call them.
-const LARGE: [&str; 9] = ["event", "e", "part", "p", "row_version", "r", "row_key", "k", "idempotency"];
+const LARGE: [&str; 10] = ["event", "e", "part", "p", "row_version", "r", "row_key", "k", "idempotency", "access"];
 
 /// What a statement says, and the indexes that it is written for. Where both stores say it differently it stands twice.
 const WRITTEN_FOR: &[(&str, &[&str])] = &[
     ("FROM idempotency WHERE digest", &["idempotency"]),
-    ("organisation_counter + 1", &["event_organisation"]),
+    ("FROM event WHERE organisation = wanted.", &["event_organisation"]),
+    ("FROM access WHERE organisation = wanted.", &["access_organisation"]),
+    ("FROM access WHERE stream = ", &["access_stream"]),
+    ("FROM access WHERE organisation = ?7", &["access_organisation"]),
+    ("FROM access WHERE organisation = $7", &["access_organisation"]),
+    ("FROM access WHERE recorded_at >= ", &["access_recorded_at"]),
+    ("'changed_by' AS client", &["row_version_person"]),
     ("FROM json_each(?1) AS w CROSS JOIN log_head", &["row_version_id"]),
     ("FROM unnest($1::uuid[], $2::bigint[], $3::text[]) WITH ORDINALITY AS w", &["row_version_id"]),
     ("r.kind = $1::text", &["row_version_list"]),
@@ -43,6 +49,9 @@ const WRITTEN_FOR: &[(&str, &[&str])] = &[
     ("FROM part WHERE part_id >= ", &["part"]),
     ("MAX(recorded_at) FROM event WHERE recorded_at <=", &["event_recorded_at"]),
 ];
+
+/// The driver tells of every statement of the process, so that only one store is worked on at a time.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Every way of recording and reading that is asked for often, some of them more often than a plan is tried out.
 async fn work(caller: &Client) {
@@ -86,6 +95,11 @@ async fn work(caller: &Client) {
             format!("outcomes?as_of={}", support::NOW),
             "events?after=3&limit=5&include=words".to_owned(),
             format!("streams/{outcome}/events?after=3"),
+            format!("people/{person}/accesses?limit=2&from={}", support::NOW),
+            format!("people/{person}/accesses?order=oldest&user=u-1"),
+            "accesses?limit=2".to_owned(),
+            "accesses?order=oldest&purpose=TREAT".to_owned(),
+            format!("accesses/unusual?from={}&to=2027-01-01T00:00:00Z", support::NOW),
             "frameworks".to_owned(),
             "frameworks/talking-points-people/versions/1".to_owned(),
         ] {
@@ -157,16 +171,18 @@ impl<S: tracing::Subscriber> Layer<S> for Statements {
 
 #[tokio::test]
 async fn sqlite_goes_by_the_indexes_that_its_statements_were_written_for() {
+    let alone = ONE_AT_A_TIME.lock().await;
     let service = TestService::start(Backend::Sqlite).await;
     let statements = Statements::default();
     tracing_subscriber::registry().with(statements.clone()).init();
     work(&service.caller("PLANS")).await;
     let url = format!("sqlite:{}", service.folder.path().join("cairn.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let told = statements.0.lock().unwrap().clone();
+    drop(alone);
     let mut plans: BTreeMap<String, Vec<Plan>> = BTreeMap::new();
-    let statements = statements.0.lock().unwrap().clone();
     // A script is several statements, each with its plan; those of the key store have a database of their own.
-    for statement in statements.iter().flat_map(|script| script.split(';')).map(str::trim) {
+    for statement in told.iter().flat_map(|script| script.split(';')).map(str::trim) {
         let is_asked = ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| statement.starts_with(verb));
         if !is_asked || ["person_key", "destroyed_key"].iter().any(|table| statement.contains(table)) {
             continue;
@@ -204,6 +220,7 @@ fn sqlite_plan(details: &[String]) -> Plan {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgresql_goes_by_the_indexes_that_its_statements_were_written_for() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let Some(cluster) = Cluster::start() else { return };
     let (database, keys) = cluster.databases().await;
     let name = database.rsplit('/').next().unwrap();

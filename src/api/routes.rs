@@ -21,6 +21,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(
             scope("/v1")
                 .configure(proof)
+                .configure(watching)
                 // people
                 .service(people::search_people)
                 // Another method would be taken for the person whose id is `search`.
@@ -31,7 +32,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(people::register_person)
                 .service(people::list_people)
                 .service(people::find_person_record)
-                .service(accesses::list_person_accesses)
                 .service(people::find_person)
                 .service(people::amend_person)
                 .service(people::add_person_identifier)
@@ -78,10 +78,6 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(frameworks::compare_framework_versions)
                 .service(frameworks::find_framework_version)
                 .service(frameworks::retire_framework)
-                // who was shown whose data
-                .service(accesses::list_access_audit_events)
-                .service(accesses::report_unusual_accesses)
-                .service(accesses::list_accesses)
                 // batches and the feed
                 .service(batches::record_batch)
                 .service(events::list_events)
@@ -102,4 +98,13 @@ fn proof(config: &mut ServiceConfig<'_>) {
         .service(log::find_log_proof_file)
         .service(log::prove_log_access)
         .service(log::find_log_access_proof_file);
+}
+
+/// Who was shown whose data.
+fn watching(config: &mut ServiceConfig<'_>) {
+    config
+        .service(accesses::list_person_accesses)
+        .service(accesses::list_access_audit_events)
+        .service(accesses::report_unusual_accesses)
+        .service(accesses::list_accesses);
 }

@@ -162,3 +162,71 @@ async fn those_who_wait_for_events_are_answered_when_the_service_stops() {
         }
     }
 }
+
+/// Every answer that anybody got has its access, whenever the process dies: the access is durable before the bytes leave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_that_was_given_has_its_access_although_the_process_is_killed() {
+    let kills: u64 = std::env::var("CAIRN_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let http = reqwest::Client::new();
+        let answered: Arc<Mutex<std::collections::BTreeSet<String>>> = Arc::default();
+        let mut people = Vec::new();
+        for round in 0..kills {
+            let served = place.serve();
+            let caller = place.caller(&served);
+            if round == 0 {
+                people = vec![caller.person().await, caller.person().await];
+            }
+            let token = place.token();
+            let reading = (0..8).map(|reader: usize| {
+                let (http, token, answered) = (http.clone(), token.clone(), Arc::clone(&answered));
+                // Some read one person, others both in a list.
+                let path = if reader.is_multiple_of(2) {
+                    format!("/v1/people/{}", people[0])
+                } else {
+                    "/v1/people".to_owned()
+                };
+                let address = format!("{}{path}", served.base);
+                tokio::spawn(async move {
+                    loop {
+                        let Ok(response) = http.get(&address).bearer_auth(&token).send().await else { return };
+                        let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+                        let status = response.status().as_u16();
+                        if status == 200 && response.bytes().await.is_ok() {
+                            answered.lock().await.insert(id);
+                        }
+                    }
+                })
+            });
+            let reading: Vec<_> = reading.collect();
+            let enough = answered.lock().await.len() + 30 + usize::try_from(round * 11 % 37).unwrap();
+            while answered.lock().await.len() < enough {
+                tokio::task::yield_now().await;
+            }
+            served.kill();
+            for read in reading {
+                read.await.unwrap();
+            }
+        }
+        let served = place.serve();
+        let caller = place.caller(&served);
+        let mut recorded = std::collections::BTreeSet::new();
+        let mut next = Some(format!("/v1/people/{}/accesses?order=oldest&limit=500", people[0]));
+        let mut number = 0;
+        while let Some(path) = next {
+            let page = caller.get(&path).await.expect(200);
+            for access in page.body["items"].as_array().unwrap() {
+                assert_eq!(access["number"].as_u64(), Some(number), "gapless");
+                number += 1;
+                recorded.insert(access["request_id"].as_str().unwrap().to_owned());
+            }
+            next = page.body["next"].as_str().map(str::to_owned);
+        }
+        let answered = answered.lock().await;
+        let missing: Vec<&String> = answered.difference(&recorded).collect();
+        assert!(missing.is_empty(), "{} of {} answers have no access", missing.len(), answered.len());
+        assert!(answered.len() as u64 >= kills * 30);
+        assert_eq!(served.terminate(), Some(0));
+    }
+}

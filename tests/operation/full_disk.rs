@@ -1,5 +1,5 @@
-//! A disk without space left: recording is refused, nothing that was acknowledged is lost, reading goes on, and so does
-//! recording once there is space. On the embedded store, on a file system that really is full; what a disk does that fails
+//! A disk without space left: recording is refused, and so is reading of people, which is recorded too; nothing that was
+//! acknowledged is lost, and all of it goes on once there is space. On the embedded store, on a file system that really is full; what a disk does that fails
 //! to make durable (there is none behind this one), and PostgreSQL's own disk, are not covered.
 
 use crate::binary::Place;
@@ -51,6 +51,18 @@ async fn fill(caller: &Client, person: &str) -> (BTreeMap<usize, String>, Vec<us
     (told, refused)
 }
 
+/// An access is small: some may be recorded where no recording can, until even that is not possible.
+async fn read_until_refused(caller: &Client, person: &str) {
+    for _ in 0..1_000 {
+        let answer = caller.get(&format!("/v1/people/{person}")).await;
+        if answer.status != 200 {
+            answer.expect_problem(503, "access-not-recorded");
+            return;
+        }
+    }
+    panic!("a full disk took a thousand accesses");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_loses_nothing() {
     let Some((disk, place)) = place_on_small_disk(12, "cairn.db") else { return };
@@ -73,16 +85,18 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     let ready = caller.get("/health/ready").await.expect(503);
     assert!(ready.text.contains("no space left"), "{}", ready.text);
     caller.get("/health/live").await.expect(200);
-    // Reading goes on, and nothing of what was refused is there.
+    // Nothing of what was refused is there. Who reads about people cannot be recorded any more, so nobody does.
     assert_eq!(caller.head().await, head);
+    caller.get("/v1/frameworks").await.expect(200);
+    read_until_refused(&caller, &person).await;
+
+    disk.give_back();
+    caller.get("/health/ready").await.expect(200);
     caller.get(&format!("/v1/people/{person}")).await.expect(200);
     caller.get("/v1/narratives?limit=5").await.expect(200);
     for id in told.values() {
         caller.get(&format!("/v1/narratives/{id}")).await.expect(200);
     }
-
-    disk.give_back();
-    caller.get("/health/ready").await.expect(200);
     for number in refused {
         let answer = tell(&caller, &person, number).await.expect(201);
         assert_eq!(answer.body["repeated"], false, "a refused recording was recorded");
@@ -110,13 +124,14 @@ async fn a_process_that_is_killed_on_a_full_disk_starts_again_and_has_lost_nothi
     disk.take(4 * 1024);
     let (told, refused) = fill(&caller, &person).await;
     served.kill();
-    // What starts on the full disk reads at least.
+    // It starts on the full disk, and shows what there is once it can say to whom.
     let served = place.serve();
     let caller = place.caller(&served);
+    read_until_refused(&caller, &person).await;
+    disk.give_back();
     for id in told.values() {
         caller.get(&format!("/v1/narratives/{id}")).await.expect(200);
     }
-    disk.give_back();
     assert_eq!(tell(&caller, &person, refused[0]).await.expect(201).body["repeated"], false);
     assert_eq!(served.terminate(), Some(0));
     place.run(&["replay", "--check", "--quiet"]).expect_status(0);
