@@ -296,6 +296,9 @@ impl Store for PgStore {
     async fn close(&self) {
         self.listener.abort();
         // A connection that nobody answers on is not waited for.
-        let _ = within(CLOSING, async { tokio::join!(self.writing.close(), self.writing_accesses.close(), self.pool.close()) }).await;
+        let _ = within(CLOSING, async {
+            tokio::join!(self.writing.close(), self.writing_accesses.close(), self.pool.close())
+        })
+        .await;
     }
 }
