@@ -5,6 +5,7 @@
 //! is durable and its row can be read.
 
 pub mod accesses;
+pub mod audit;
 pub mod auth;
 mod batch;
 pub mod clock;
@@ -39,13 +40,14 @@ pub use replay::{Drift, Replayed};
 pub use seen::{Complete, Content, Seen};
 
 pub use crate::domain::reference;
+pub use crate::store::Store;
+pub use crate::vault::Vault;
 
 use crate::domain::time::Timestamp;
 use crate::store::access_writer::AccessWriter;
 use crate::store::reader::Reader;
 use crate::store::writer::Writer;
-use crate::store::{Head, Store, StoreError};
-use crate::vault::Vault;
+use crate::store::{Head, StoreError};
 use accesses::Recorder;
 use known::Known;
 use std::sync::Arc;

@@ -65,12 +65,30 @@ pub struct Opened {
 /// # Errors
 /// What is wrong and what to do: [`AppError::Store`] or [`AppError::KeysUnavailable`].
 pub async fn open(settings: Settings) -> Result<Opened, AppError> {
-    let store: Arc<dyn Store> = match &settings.database {
-        Database::Sqlite { path, create } => Arc::new(SqliteStore::open(path, *create, settings.connections).await?),
-        Database::Postgres { url } => Arc::new(PgStore::open(url, settings.connections).await?),
-    };
+    let store = database(&settings.database, settings.connections).await?;
     // Where the log holds events, a new key store would open nothing of them: a missing one is an error, never made.
     let create = settings.create && store.head().await?.size == 0;
+    let vault = keys(settings, create).await?;
+    Ok(Opened { store, vault })
+}
+
+/// Opens the database alone: for whoever looks at the log without its keys.
+///
+/// # Errors
+/// [`AppError::Store`].
+pub async fn database(database: &Database, connections: u32) -> Result<Arc<dyn Store>, AppError> {
+    Ok(match database {
+        Database::Sqlite { path, create } => Arc::new(SqliteStore::open(path, *create, connections).await?),
+        Database::Postgres { url } => Arc::new(PgStore::open(url, connections).await?),
+    })
+}
+
+/// Opens the key store alone; `create` says whether one that is missing may be made, which must never be where the log holds
+/// people's words.
+///
+/// # Errors
+/// [`AppError::Store`] or [`AppError::KeysUnavailable`].
+pub async fn keys(settings: Settings, create: bool) -> Result<Vault, AppError> {
     let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
     let master = match settings.master {
         MasterKey::Text(text) => MasterKeys::parse(&text),
@@ -100,8 +118,7 @@ pub async fn open(settings: Settings) -> Result<Opened, AppError> {
         cache_ttl: settings.key_cache,
         monotonic: Arc::new(move || started.elapsed()),
     };
-    let vault = Vault::open(vault_settings, master, random).await?;
-    Ok(Opened { store, vault })
+    Ok(Vault::open(vault_settings, master, random).await?)
 }
 
 /// Brings the tables of a PostgreSQL database up to date, as its owner, and grants the service's role what it needs.

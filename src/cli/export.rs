@@ -1,30 +1,47 @@
-//! `cairn export`: copies an organisation's events into a folder, through the API like any partner; resumable.
-//!
-//! `events.ndjson` holds one event a line as `GET /v1/events` shows it, in the order of positions. A run goes on after
-//! the last whole line that is there.
+//! `cairn export`: the log as files that somebody takes away (`log`), or with `--url` a copy of the caller's own events through
+//! the API (`feed`). Only says what is asked for; the two have nothing in common but the folder.
 
+mod feed;
+mod log;
+
+use crate::app::audit::VerifierKey;
+use crate::app::words::{OrganisationCode, PersonId};
+use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
-use crate::cli::http_client::{Client, ClientError, CredentialArguments, RetryPolicy};
-use crate::cli::progress::Progress;
+use crate::cli::http_client::CredentialArguments;
 use clap::Args;
-use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The arguments of `cairn export`.
 #[derive(Args)]
-#[command(after_help = "Example: cairn export --out ./export --url http://127.0.0.1:8080 --token \"$TOKEN\"")]
+#[command(
+    after_help = "Examples:\n  cairn export --out ./export --data-dir ./cairn-data\n  cairn export --out ./export --organisation RX1\n  \
+    cairn export --out ./copy --url http://127.0.0.1:8080 --token \"$TOKEN\"\n\
+    Run it again on the same folder to go on after an interruption, or up to what was recorded since. Verify with: cairn verify DIR"
+)]
 pub struct ExportArguments {
-    /// The folder; events.ndjson is written in it
+    /// The folder; it must be empty, or hold the same export up to an earlier point
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The address of the service
-    #[arg(long, value_name = "URL", env = "CAIRN_URL", default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    /// One organisation's events; hashes of the rest
+    #[arg(long, value_name = "CODE", conflicts_with = "person")]
+    pub organisation: Option<OrganisationCode>,
+    /// The events of one person's record; hashes of the rest
+    #[arg(long, value_name = "ID")]
+    pub person: Option<PersonId>,
+    /// Open sealed parts with the keys: names and people's own words stand in the files in the clear
+    #[arg(long)]
+    pub open: bool,
+    /// The log's key, where the signer's own file is not here
+    #[arg(long, value_name = "VKEY")]
+    pub key: Option<VerifierKey>,
+    /// Copy the caller's events through the service at this address instead
+    #[arg(long, value_name = "URL", env = "CAIRN_URL")]
+    pub url: Option<String>,
     /// Who calls.
     #[command(flatten)]
     pub credentials: CredentialArguments,
-    /// Open the personal parts that the token's scopes allow
+    /// With --url: open the personal parts that the token's scopes allow
     #[arg(long)]
     pub words: bool,
     /// Print the result as JSON
@@ -48,84 +65,20 @@ impl std::fmt::Debug for ExportArguments {
 /// Exports.
 ///
 /// # Errors
-/// Where the service does not answer or the folder cannot be written.
-pub async fn run(arguments: &ExportArguments) -> Result<(), Failure> {
-    let token = arguments
-        .credentials
-        .source()
-        .map_err(|error| Failure::configuration("the export cannot call the service".to_owned()).because(error))?;
-    let written =
-        |error: std::io::Error| Failure::unavailable("the export cannot be written".to_owned()).because(error);
-    std::fs::create_dir_all(&arguments.out).map_err(written)?;
-    let path = arguments.out.join("events.ndjson");
-    let (mut after, kept) = resume(&path).map_err(written)?;
-    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(written)?;
-    let mut out = BufWriter::new(file);
-    let client = Client::new(&arguments.url, token, RetryPolicy::default())
-        .map_err(|error| Failure::configuration(error.to_string()))?;
-    let progress = Progress::new("events", None, arguments.quiet);
-    let mut count = 0u64;
-    loop {
-        let mut query = String::from("/v1/events?limit=500");
-        if let Some(after) = after {
-            query.push_str(&format!("&after={after}"));
+/// Where the store or the service does not answer, the folder cannot be written, or there is nothing to export.
+pub async fn run(common: &CommonArguments, arguments: ExportArguments) -> Result<(), Failure> {
+    let of_the_log =
+        arguments.organisation.is_some() || arguments.person.is_some() || arguments.open || arguments.key.is_some();
+    match &arguments.url {
+        Some(_) if of_the_log => Err(Failure::configuration(
+            "--organisation, --person, --open and --key export from the store; with --url the service answers what its \
+             caller may see"
+                .to_owned(),
+        )),
+        Some(url) => feed::run(&arguments, url).await,
+        None if arguments.words => {
+            Err(Failure::configuration("--words needs --url; from the store, --open opens sealed parts".to_owned()))
         }
-        if arguments.words {
-            query.push_str("&include=words");
-        }
-        let page = client.get_json(&query).await.map_err(failure)?;
-        let items = page["items"].as_array().cloned().unwrap_or_default();
-        for event in &items {
-            writeln!(out, "{event}").map_err(written)?;
-            after = event["position"].as_u64().or(after);
-        }
-        count += items.len() as u64;
-        progress.advance(items.len() as u64);
-        if page.get("next").is_none() {
-            break;
-        }
+        None => log::run(common, &arguments).await,
     }
-    out.flush().map_err(written)?;
-    out.get_ref().sync_all().map_err(written)?;
-    progress.finish();
-    if arguments.json {
-        println!("{}", serde_json::json!({"file": path, "kept": kept, "added": count, "complete_to": after}));
-    } else {
-        eprintln!("cairn: added {count} events to {} ({kept} were there)", path.display());
-    }
-    Ok(())
-}
-
-/// A refusal of who calls is the caller's to mend; anything else may pass.
-fn failure(error: ClientError) -> Failure {
-    if error.is_usage() { Failure::configuration(error.to_string()) } else { Failure::unavailable(error.to_string()) }
-}
-
-/// The position after which to go on, and how many whole lines are there; a line that was cut off is removed.
-fn resume(path: &Path) -> std::io::Result<(Option<u64>, u64)> {
-    if !path.exists() {
-        return Ok((None, 0));
-    }
-    let mut reader = BufReader::new(OpenOptions::new().read(true).write(true).open(path)?);
-    let (mut whole, mut last, mut count) = (0u64, None, 0u64);
-    // Bytes, because the cut may go through a character.
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        let event: Option<u64> =
-            serde_json::from_slice::<serde_json::Value>(&line).ok().and_then(|event| event["position"].as_u64());
-        match event {
-            Some(position) if line.ends_with(b"\n") => {
-                whole += read as u64;
-                last = Some(position);
-                count += 1;
-            }
-            _ => break,
-        }
-    }
-    let mut file = reader.into_inner();
-    file.set_len(whole)?;
-    file.seek(SeekFrom::End(0))?;
-    Ok((last, count))
 }

@@ -19,6 +19,7 @@ pub mod sample;
 pub mod serve;
 pub mod service;
 pub mod token;
+pub mod verify;
 
 use crate::config::{Flags, Settings, Sources};
 use clap::{Args, Parser, Subcommand};
@@ -87,8 +88,10 @@ pub enum Command {
     Sample(sample::SampleArguments),
     /// Import records of other systems through the API
     Import(import::ImportArguments),
-    /// Copy an organisation's events into a folder through the API; resumable
-    Export(export::ExportArguments),
+    /// Write the log as files that an auditor takes away, or with --url copy your events through the API; resumable
+    Export(Box<export::ExportArguments>),
+    /// Verify an export offline, or without a folder the log where it lives
+    Verify(verify::VerifyArguments),
     /// Fold the whole log again; with --check, compare with the live rows
     Replay(replay::ReplayArguments),
     /// Build the rows anew beside the ones in use, and switch
@@ -113,7 +116,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Import(arguments) => return ExitCode::from(import::run(arguments).await.code()),
-        Command::Export(arguments) => export::run(&arguments).await,
+        Command::Export(arguments) => export::run(common, *arguments).await,
+        Command::Verify(arguments) => verify::run(common, &arguments).await,
         Command::Replay(arguments) => replay::run(common, &arguments).await,
         Command::Rebuild(arguments) => rebuild::run(common, &arguments).await,
         Command::Client(arguments) => client::run(common, &arguments).await,

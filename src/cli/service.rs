@@ -3,13 +3,14 @@
 
 use crate::api::{self, ApiState, Limits, Running, ServerSettings};
 use crate::app::accesses::AccessesTree;
+use crate::app::audit::VerifierKey;
 use crate::app::auth::{
     AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
     JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
 use crate::app::log::{LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SigningSeed};
 use crate::app::open::{self, Opened};
-use crate::app::{App, Clock, IdSource, RandomIds, SystemClock};
+use crate::app::{App, Clock, IdSource, RandomIds, Store, SystemClock, Vault};
 use crate::cli::failure::Failure;
 use crate::config::{DatabaseUrl, MasterKeySource, Settings};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -56,10 +57,40 @@ pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, Jo
         Failure::unavailable(format!("the data directory {} cannot be made", settings.data_dir.display()))
             .because(error)
     })?;
-    let database = match &settings.database {
+    let opened = open::open(stores(settings)?).await?;
+    let Opened { store, vault } = opened;
+    Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids), settings.append_batch_events))
+}
+
+/// Opens the database alone, which must be there: for commands that look at the log and need no keys.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    let mut database = database(settings);
+    if let open::Database::Sqlite { create, .. } = &mut database {
+        *create = false;
+    }
+    Ok(open::database(&database, settings.database_connections).await?)
+}
+
+/// Opens the key store alone, which must be there.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_keys(settings: &Settings) -> Result<Vault, Failure> {
+    Ok(open::keys(stores(settings)?, false).await?)
+}
+
+fn database(settings: &Settings) -> open::Database {
+    match &settings.database {
         DatabaseUrl::Sqlite { path } => open::Database::Sqlite { path: path.clone(), create: settings.create },
         DatabaseUrl::Postgres { url } => open::Database::Postgres { url: url.clone() },
-    };
+    }
+}
+
+/// What is to be opened, as the settings say.
+fn stores(settings: &Settings) -> Result<open::Settings, Failure> {
     let keys = match &settings.keys {
         DatabaseUrl::Sqlite { path } => {
             make_parent(path)?;
@@ -74,17 +105,14 @@ pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, Jo
         }
         MasterKeySource::Given(text) => open::MasterKey::Text(text.reveal().to_owned()),
     };
-    let opened = open::open(open::Settings {
-        database,
+    Ok(open::Settings {
+        database: database(settings),
         connections: settings.database_connections,
         keys,
         master,
         create: settings.create,
         key_cache: settings.key_cache,
     })
-    .await?;
-    let Opened { store, vault } = opened;
-    Ok(App::start(store, vault, Arc::clone(&sources.clock), Arc::clone(&sources.ids), settings.append_batch_events))
 }
 
 fn make_parent(path: &Path) -> Result<(), Failure> {
@@ -258,6 +286,32 @@ impl Signer<'_> {
             error => Failure::unavailable(error.to_string()).because_of(&error),
         })
     }
+}
+
+/// Opens the keeper of the log of events alone, as [`open_logs`] does it.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
+    let [outcomes, _] = signers(settings, app);
+    outcomes.open(app, make_key).await
+}
+
+fn unusable_signer(settings: &Settings) -> String {
+    format!("the key that signs checkpoints, {}, cannot be used", settings.log_key_file.display())
+}
+
+/// The key that verifies the log's checkpoints, from the signer's own file; `None` where that is not here.
+///
+/// # Errors
+/// [`Failure`] where it is here and cannot be used.
+pub fn log_verifier_key(settings: &Settings) -> Result<Option<VerifierKey>, Failure> {
+    let unusable = || unusable_signer(settings);
+    let key = SigningKey::open(&settings.log_key_file);
+    let Some(key) = key.map_err(|error| Failure::configuration(unusable()).because(error))? else { return Ok(None) };
+    let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
+    let key = crate::app::log::verifier_key(&settings.log_origin, &SigningSeed::new(*seed));
+    key.map(Some).map_err(|error| Failure::configuration(error.to_string()))
 }
 
 fn state(

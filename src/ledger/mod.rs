@@ -17,8 +17,11 @@
 //! 6. What was signed is published as files that never change (`tile_path`, `tiles`), and a leaf with its proof and
 //!    checkpoint in one file (`tlog_proof`) convinces whoever trusts the keys, offline.
 //!
+//! 7. A log travels as files, and whoever holds them, or the database, audits all of it by one fold (`archive`).
+//!
 //! The formats are promises, held by fixed vectors in `tests/vectors/`.
 
+pub mod archive;
 mod checkpoint;
 mod commitment;
 mod consistency;

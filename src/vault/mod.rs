@@ -35,6 +35,7 @@ use crate::domain::ids::{OrganisationCode, PersonId};
 use keeper::Keeper;
 use keyed_hash::DeploymentKeys;
 use ring::KeyRing;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -172,6 +173,12 @@ impl Vault {
                 None => Err(OpenError::KeyUnavailable(VaultError::KeyMissing)),
             })
             .collect()
+    }
+
+    /// Whose each key is, as its wrapping says; keys that cannot be had are absent.
+    pub async fn owners(&self, keys: impl Iterator<Item = KeyId>) -> HashMap<KeyId, PersonId> {
+        let found = self.ring.find(keys).await;
+        found.into_iter().filter_map(|(id, key)| Some((id, key.ok()?.subject()))).collect()
     }
 
     /// Destroys the subject's keys of this class and leaves their tombstones; answers how many lived. Doing it again

@@ -78,6 +78,15 @@ impl From<SigningFailed> for LogError {
     }
 }
 
+/// The key that verifies the checkpoints of a log of this name that this secret signs.
+///
+/// # Errors
+/// [`LogError::Name`] or [`LogError::Signing`].
+pub fn verifier_key(origin: &str, seed: &SigningSeed) -> Result<VerifierKey, LogError> {
+    let name: KeyName = origin.parse().map_err(|_| LogError::Name(origin.to_owned()))?;
+    Ok(NoteSigner::new(name, seed)?.verifier_key().clone())
+}
+
 /// Signs one log's checkpoints and answers for those that were signed.
 pub struct LogKeeper {
     app: App,

@@ -10,7 +10,7 @@ mod tree;
 pub use crate::ledger::{SigningSeed, TileKind, TilePath};
 pub use crate::store::KeptCheckpoint;
 pub use guard::GuardError;
-pub use keeper::{LogError, LogKeeper, LogSettings};
+pub use keeper::{LogError, LogKeeper, LogSettings, verifier_key};
 pub use proofs::Inclusion;
 pub use tree::{Entry, LogTree, OutcomesTree};
 

@@ -2,13 +2,14 @@
 
 use super::waiting::Gate;
 use crate::domain::event::{PartRef, Recorded};
-use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::Row;
 use crate::store::{
-    AccessHead, AccessQuery, AccessStore, Appended, Client, EventQuery, Group, Head, KeptAnswer, KnownRecorder,
-    NewAccess, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store, StoreError, StoredAccess, StoredPart,
+    AccessHead, AccessQuery, AccessStore, Appended, Archive, Client, EventQuery, Extent, Group, Head, KeptAnswer,
+    KnownRecorder, NewAccess, RawEvent, RawPart, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store, StoreError,
+    StoredAccess, StoredPart,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -154,6 +155,25 @@ impl Store for NothingStore {
         Ok(())
     }
     async fn close(&self) {}
+}
+
+#[async_trait]
+impl Archive for NothingStore {
+    async fn extent(&self) -> Result<Option<Extent>, StoreError> {
+        Ok(None)
+    }
+    async fn raw_events(&self, _: u64, _: u64) -> Result<Vec<RawEvent>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn raw_parts(&self, _: u64, _: u64) -> Result<Vec<RawPart>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn raw_subtrees(&self, _: u8, _: u64, _: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn streams_of_person(&self, _: PersonId) -> Result<Vec<StreamId>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Runs a statement on a store that does nothing, and expects it to fail.

@@ -3,6 +3,7 @@
 
 mod accesses;
 mod append;
+mod archive;
 mod check;
 mod clients;
 mod follow;
@@ -117,10 +118,17 @@ impl PgStore {
         let listener = follow::listen(reading.clone(), Arc::clone(&size));
         let accesses = watch::Sender::new(0);
         let store = Self { pool: reading, writing, writing_accesses, size, accesses, listener };
-        store.access_head().await?;
-        let head = store.read_head().await?;
-        // The listener may know of a later one already.
-        raise(&store.size, head.size);
+        match store.read_head().await {
+            // The listener may know of a later one already.
+            Ok(head) => raise(&store.size, head.size),
+            // For whoever needs it to refuse; an audit must be able to look.
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match store.access_head().await {
+            Ok(_) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
         Ok(store)
     }
 }

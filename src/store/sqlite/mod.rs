@@ -4,6 +4,7 @@
 
 mod accesses;
 mod append;
+mod archive;
 mod check;
 mod checkpoint;
 mod clients;
@@ -120,9 +121,15 @@ impl SqliteStore {
         let full = AtomicBool::new(false);
         let (size, accesses) = (watch::Sender::new(0), watch::Sender::new(0));
         let store = Self { write, read, size, accesses, checkpoints, file, full };
-        store.read_head().await?;
-        store.access_head().await?;
-        Ok(store)
+        // A head that cannot be right is for whoever needs it to refuse; an audit must be able to look.
+        match store.read_head().await {
+            Ok(_) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match store.access_head().await {
+            Ok(_) | Err(StoreError::Corrupt { .. }) => Ok(store),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -1,0 +1,281 @@
+//! From the store into a folder: everything of one view of a log up to a signed checkpoint, in the order tiles, leaves, events,
+//! checkpoints, key. The same log up to the same checkpoint gives the same bytes.
+
+use crate::app::AppError;
+use crate::app::audit::folder::{ExportError, Folder, close_to_others};
+use crate::app::audit::observing::{Found, observe};
+use crate::ledger::archive::{
+    CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, Observed, PartState, View,
+    checkpoints_file, erasure_subject, events_file, write_checkpoint_line,
+};
+use crate::ledger::{
+    SignedCheckpoint, TileKind, VerifierKey, encode_entry_bundle, encode_hash_tile, entry_bundles, hash_tiles,
+};
+use crate::store::{KeptCheckpoint, RawEvent, RowPath, RowQuery, Store};
+use crate::vault::Vault;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// The name of the log of outcomes in an export.
+pub const OUTCOMES: &str = "outcomes";
+
+/// One log, up to a checkpoint.
+#[derive(Debug, Clone)]
+pub struct LogToExport {
+    /// Its key.
+    pub key: VerifierKey,
+    /// The checkpoint up to which it is exported.
+    pub checkpoint: KeptCheckpoint,
+}
+
+/// What to export, and where to.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What it shows.
+    pub view: View,
+    /// Whether sealed parts are opened.
+    pub opened: bool,
+}
+
+/// What was exported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// The size of the log that the export goes up to.
+    pub size: u64,
+    /// Events written by this run.
+    pub events: u64,
+    /// Parts of them that are not there or do not open any more.
+    pub gone: u64,
+    /// Parts of them whose keys could not be had.
+    pub unavailable: u64,
+    /// Files of the whole export.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// An export under way.
+struct Export<'a> {
+    store: &'a dyn Store,
+    vault: Option<&'a Vault>,
+    request: &'a ExportRequest,
+    folder: Folder,
+    /// The streams of the person whose record is exported.
+    streams: HashSet<Uuid>,
+    done: Exported,
+}
+
+/// Exports a log. `vault` opens sealed parts where the request asks for it. `progress` is told of positions that are done.
+///
+/// # Errors
+/// [`ExportError`]; what was written stays and is gone on with by the next run.
+pub async fn export(
+    store: &dyn Store,
+    vault: Option<&Vault>,
+    log: &LogToExport,
+    request: &ExportRequest,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Exported, ExportError> {
+    let signed = SignedCheckpoint::parse(log.checkpoint.note.as_bytes());
+    let signed = signed.map_err(|_| ExportError::Store(log.checkpoint.size))?.unverified().clone();
+    let streams = streams_in_view(store, &request.view).await?;
+    let mut listed = ListedLog {
+        checkpoints: 0,
+        name: OUTCOMES.to_owned(),
+        origin: signed.origin.to_string(),
+        root: signed.root.to_string(),
+        size: signed.size,
+    };
+    let folder = Folder::open(&request.folder, &request.view, request.opened, std::slice::from_ref(&listed))?;
+    if request.opened {
+        close_to_others(&request.folder)?;
+    }
+    let done = Exported { size: signed.size, ..Exported::default() };
+    let vault = vault.filter(|_| request.opened);
+    let mut export = Export { store, vault, request, folder, streams, done };
+    export.tiles(signed.size).await?;
+    export.events(signed.size, progress).await?;
+    listed.checkpoints = export.checkpoints(&listed.origin, signed.size).await?;
+    let Export { mut folder, mut done, .. } = export;
+    folder.write(&format!("{OUTCOMES}/checkpoint"), log.checkpoint.note.as_bytes())?;
+    folder.write(&format!("{OUTCOMES}/key"), format!("{}\n", log.key).as_bytes())?;
+    let manifest = folder.finish(request.view.clone(), request.opened, vec![listed])?;
+    done.files = manifest.files.len() as u64 + 1;
+    done.bytes = manifest.files.iter().map(|file| file.size).sum();
+    Ok(done)
+}
+
+/// The streams of a person's record. An organisation or a person that the log does not know is refused.
+async fn streams_in_view(store: &dyn Store, view: &View) -> Result<HashSet<Uuid>, ExportError> {
+    match view {
+        View::Whole => Ok(HashSet::new()),
+        View::Organisation { organisation } => {
+            let query = RowQuery::along(organisation.clone(), RowPath::All, None, 1);
+            let (_, rows) = store.rows(&query).await.map_err(AppError::from)?;
+            if rows.is_empty() {
+                return Err(ExportError::Nothing(format!("the organisation {organisation}")));
+            }
+            Ok(HashSet::new())
+        }
+        View::Person { person } => {
+            let streams = store.streams_of_person(*person).await.map_err(AppError::from)?;
+            if streams.is_empty() {
+                return Err(ExportError::Nothing(format!("the person {person}")));
+            }
+            Ok(streams.into_iter().map(|stream| stream.0).collect())
+        }
+    }
+}
+
+impl Export<'_> {
+    async fn tiles(&mut self, size: u64) -> Result<(), ExportError> {
+        let bundles = (self.request.view == View::Whole).then(|| entry_bundles(size)).into_iter().flatten();
+        for tile in hash_tiles(size).chain(bundles) {
+            let path = format!("{OUTCOMES}/{tile}");
+            if self.folder.keep(&path)? {
+                continue;
+            }
+            let (from, width) = (tile.places().start, u32::try_from(tile.width()).unwrap_or(u32::MAX));
+            let bytes = match tile.kind() {
+                TileKind::Hashes { level } => {
+                    let hashes = self.store.tree_hashes(level, from, width).await.map_err(AppError::from)?;
+                    encode_hash_tile(&hashes).ok().filter(|_| hashes.len() as u64 == tile.width())
+                }
+                TileKind::Entries => {
+                    let leaves = self.store.leaves(from, width).await.map_err(AppError::from)?;
+                    encode_entry_bundle(&leaves).ok().filter(|_| leaves.len() as u64 == tile.width())
+                }
+            };
+            self.folder.write(&path, &bytes.ok_or(ExportError::Store(from))?)?;
+        }
+        Ok(())
+    }
+
+    async fn events(&mut self, size: u64, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), ExportError> {
+        let mut first = 0;
+        while first < size {
+            let positions = EVENTS_PER_FILE.min(size - first);
+            let path = format!("{OUTCOMES}/{}", events_file(first, positions));
+            if !self.folder.keep(&path)? {
+                let lines = self.lines(first, first + positions).await?;
+                // A view has no file where it shows nothing.
+                if !lines.is_empty() {
+                    self.folder.write(&path, &lines)?;
+                }
+            }
+            first += positions;
+            progress(positions);
+        }
+        Ok(())
+    }
+
+    /// The lines of the events of a range of positions that are in view.
+    async fn lines(&mut self, from: u64, until: u64) -> Result<Vec<u8>, ExportError> {
+        let mut events = self.store.raw_events(from, until).await.map_err(AppError::from)?;
+        let all_there = (from..until).eq(events.iter().map(|event| u64::try_from(event.position).unwrap_or(u64::MAX)));
+        if !all_there {
+            return Err(ExportError::Store(from));
+        }
+        events.retain(|event| self.may_be_in_view(event));
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
+        let (first, last) = (first.position.unsigned_abs(), last.position.unsigned_abs());
+        let mut parts = self.store.raw_parts(first, last + 1).await.map_err(AppError::from)?;
+        let positions: HashSet<i64> = events.iter().map(|event| event.position).collect();
+        parts.retain(|part| positions.contains(&part.position));
+        let page = observe(events, parts, self.vault).await?;
+        let mut lines = Vec::new();
+        for Found { mut observed, .. } in page.events {
+            if !self.is_in_view(&observed) {
+                continue;
+            }
+            let position = observed.columns.position;
+            name_what_is_gone(&mut observed).ok_or(ExportError::Store(position))?;
+            self.count(&observed);
+            let line = EventLine::write(&observed).map_err(|source| ExportError::Event { position, source })?;
+            lines.extend_from_slice(&line);
+        }
+        Ok(lines)
+    }
+
+    fn count(&mut self, observed: &Observed) {
+        let many =
+            |state: fn(&PartState) -> bool| observed.parts.iter().filter(|part| state(&part.state)).count() as u64;
+        self.done.events += 1;
+        self.done.gone += many(|state| matches!(state, PartState::Missing | PartState::Erased));
+        self.done.unavailable += many(|state| matches!(state, PartState::Unavailable));
+    }
+
+    /// Whether an event is in view, as far as its row can tell.
+    fn may_be_in_view(&self, event: &RawEvent) -> bool {
+        match &self.request.view {
+            View::Whole => true,
+            View::Organisation { organisation } => event.organisation == organisation.as_str().as_bytes(),
+            View::Person { .. } => {
+                let stream = Uuid::from_slice(&event.stream);
+                stream.is_ok_and(|stream| self.streams.contains(&stream)) || event.name == ERASURE_EVENT.0.as_bytes()
+            }
+        }
+    }
+
+    /// An erasure belongs to the record of whom it erased, in whatever stream it stands: it explains what is gone.
+    fn is_in_view(&self, observed: &Observed) -> bool {
+        let View::Person { person } = &self.request.view else { return true };
+        self.streams.contains(&observed.columns.stream)
+            || observed.parts.iter().any(|part| match &part.state {
+                PartState::Clear { bytes, .. } if part.name == "facts" => {
+                    erasure_subject(bytes.expose()) == Some(person.0)
+                }
+                _ => false,
+            })
+    }
+
+    /// The checkpoints that the database keeps up to a size; answers how many there are.
+    async fn checkpoints(&mut self, origin: &str, size: u64) -> Result<u64, ExportError> {
+        let (mut count, mut from) = (0, 0);
+        let per_file = u32::try_from(CHECKPOINTS_PER_FILE).unwrap_or(u32::MAX);
+        loop {
+            let mut kept = self.store.checkpoints(origin, from, per_file).await.map_err(AppError::from)?;
+            kept.retain(|checkpoint| checkpoint.size <= size);
+            let Some(last) = kept.last() else { return Ok(count) };
+            from = last.size + 1;
+            let path = format!("{OUTCOMES}/{}", checkpoints_file(count, kept.len() as u64));
+            count += kept.len() as u64;
+            if self.folder.keep(&path)? {
+                continue;
+            }
+            let mut lines = Vec::new();
+            for checkpoint in &kept {
+                let line = write_checkpoint_line(&checkpoint.note).map_err(|_| ExportError::Store(checkpoint.size))?;
+                lines.extend_from_slice(&line);
+            }
+            self.folder.write(&path, &lines)?;
+        }
+    }
+}
+
+/// Lists every part that the leaf names, those that are not there as missing, in the leaf's order. `None` where the leaf
+/// cannot be read or there are parts that it does not name.
+fn name_what_is_gone(observed: &mut Observed) -> Option<()> {
+    let leaf = crate::ledger::Leaf::parse(&observed.leaf).ok()?;
+    let mut found = std::mem::take(&mut observed.parts);
+    for (name, _) in &leaf.parts {
+        let at = found.iter().position(|part| part.name == name.as_str());
+        observed.parts.push(at.map_or_else(|| missing(name.as_str()), |at| found.swap_remove(at)));
+    }
+    found.is_empty().then_some(())
+}
+
+fn missing(name: &str) -> crate::ledger::archive::ObservedPart {
+    crate::ledger::archive::ObservedPart {
+        name: name.to_owned(),
+        class: None,
+        subject: None,
+        key_id: None,
+        ordinal: None,
+        owner: None,
+        state: PartState::Missing,
+    }
+}

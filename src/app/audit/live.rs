@@ -1,0 +1,279 @@
+//! Verifying the log where it lives, by its operator: the same audit as of an export, fed from the tables, with sealed parts
+//! opened where the keys are at hand.
+//!
+//! The log may grow meanwhile. Each moment is read by one statement ([`Archive::extent`](crate::store::Archive::extent)), and
+//! where a part is gone that nothing covers yet, the audit goes on to what was recorded since: the erasure may be there.
+
+use crate::app::AppError;
+use crate::app::audit::observing::observe;
+use crate::app::audit::report::{LogReport, Report};
+use crate::app::audit::signed::{Auditor, EarlierCheckpoint, Trusted};
+use crate::ledger::archive::{Code, EVENTS_PER_FILE, EventAudit, Findings, Place, TreeAudit, View, Wanted};
+use crate::ledger::{CompletedSubtree, Hash, TILE_WIDTH, VerifierKey, leaf_hash};
+use crate::store::{Extent, PARTS_PER_EVENT, Store};
+use crate::vault::Vault;
+use std::collections::HashMap;
+
+/// The log of a store, and what its operator has beside it.
+#[derive(Debug, Clone)]
+pub struct LiveLog {
+    /// Its name.
+    pub name: String,
+    /// What it calls itself.
+    pub origin: String,
+    /// The signer's key, where its file is at hand.
+    pub key: Option<VerifierKey>,
+    /// The last signed checkpoint as the signer keeps it apart from the database.
+    pub guard: Option<EarlierCheckpoint>,
+}
+
+/// How many checkpoints or hashes are read at once.
+const PAGE: u32 = 1_024;
+
+const EVENT: Place<'static> = Place::file("table event");
+const PART: Place<'static> = Place::file("table part");
+const SUBTREE: Place<'static> = Place::file("table log_subtree");
+const HEAD: Place<'static> = Place::file("table log_head");
+const CHECKPOINT: Place<'static> = Place::file("table checkpoint");
+
+/// Verifies a store's log. Without a vault sealed parts stay sealed. `progress` is told how many positions there are, and
+/// how many more are done.
+///
+/// # Errors
+/// Only where something cannot be read; whatever is wrong with what can be is in the report.
+pub async fn verify_store(
+    store: &dyn Store,
+    vault: Option<&Vault>,
+    log: &LiveLog,
+    auditor: &Auditor,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Report, AppError> {
+    let mut report = Report { key_given: !auditor.keys.is_empty(), ..Report::default() };
+    let mut findings = Findings::default();
+    let trusted = Trusted::of(auditor, log.key.clone());
+    let mut live = Live {
+        store,
+        vault,
+        origin: &log.origin,
+        trusted: trusted.as_ref(),
+        findings: &mut findings,
+        events: EventAudit::new(View::Whole),
+        tree: TreeAudit::new(Code::LeafHash),
+        next_checkpoint: Some(0),
+        last_checkpoint: 0,
+        waiting: Vec::new(),
+        subtrees: HashMap::new(),
+        newest: None,
+    };
+    live.signed_elsewhere(log.guard.as_ref());
+    // Read before the head, so that what is signed while this runs is not mistaken for a log that was cut off.
+    live.last_checkpoint = store.last_checkpoint(&log.origin).await?.map_or(0, |last| last.size);
+    live.run(progress).await?;
+    let mut told = LogReport { name: log.name.clone(), origin: log.origin.clone(), ..LogReport::default() };
+    if let Some(trusted) = &trusted {
+        told.keys = trusted.keys.iter().map(ToString::to_string).collect();
+    }
+    live.finish(&mut told, &mut report.limits);
+    if trusted.is_none() {
+        report.limits.push("There is no key here to check signatures with: give it with --key".to_owned());
+    }
+    if vault.is_none() {
+        report.limits.push(
+            "Sealed parts were not opened (--no-keys): whether their words are those recorded is not known".to_owned(),
+        );
+    }
+    report.logs.push(told);
+    report.findings = findings;
+    Ok(report)
+}
+
+struct Live<'a> {
+    store: &'a dyn Store,
+    vault: Option<&'a Vault>,
+    origin: &'a str,
+    trusted: Option<&'a Trusted<'a>>,
+    findings: &'a mut Findings,
+    events: EventAudit,
+    tree: TreeAudit,
+    /// The size from which on checkpoints are still to be read.
+    next_checkpoint: Option<u64>,
+    /// The size of the last checkpoint that there was when this began.
+    last_checkpoint: u64,
+    /// Checkpoints that were read and whose size the tree has not reached.
+    waiting: Vec<(u64, String)>,
+    /// Hashes of complete subtrees that were read ahead, by level.
+    subtrees: HashMap<u8, HashMap<i64, Vec<u8>>>,
+    newest: Option<(u64, String)>,
+}
+
+impl Live<'_> {
+    /// What was signed and is kept outside the database.
+    fn signed_elsewhere(&mut self, guard: Option<&EarlierCheckpoint>) {
+        let Some(trusted) = self.trusted else { return };
+        trusted.want_earlier(&mut self.tree, self.findings);
+        let Some(guard) = guard else { return };
+        let said_by = format!("the signer's state {}", guard.name);
+        if let Some(signed) = trusted.open(&guard.note, Place::file(&said_by), self.findings) {
+            let wanted = Wanted { root: signed.root, code: Code::RewrittenSinceCheckpoint, said_by };
+            self.tree.want(signed.size, wanted, self.findings);
+        }
+    }
+
+    async fn run(&mut self, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), AppError> {
+        loop {
+            let Some(extent) = self.store.extent().await? else {
+                self.findings.note(Code::Head, HEAD, None, "the head of the log is not there");
+                return Ok(());
+            };
+            let there = extent.events.map_or(0, |(_, last)| u64::try_from(last).unwrap_or(0) + 1);
+            let size = u64::try_from(extent.size).unwrap_or(there).min(there);
+            while self.tree.size() < size {
+                let (from, until) = (self.tree.size(), size.min(self.tree.size() + EVENTS_PER_FILE));
+                self.checkpoints(until).await?;
+                self.positions(from, until).await?;
+                progress(until - from, size);
+            }
+            self.events.ends_at(size, EVENT, self.findings);
+            self.hold_extent(&extent, size);
+            if !self.events.waits_for_an_erasure() || self.findings.total() > 0 {
+                break;
+            }
+            match self.store.extent().await? {
+                Some(later) if later.size > extent.size => {}
+                _ => break,
+            }
+        }
+        self.checkpoints(u64::MAX).await
+    }
+
+    /// Holds the head, and how far each table goes, against what was found.
+    fn hold_extent(&mut self, extent: &Extent, size: u64) {
+        let there = extent.events.map_or(0, |(_, last)| last.saturating_add(1));
+        if extent.size > there || extent.size < 0 {
+            let detail = format!("the head counts {} events, and there are {there}", extent.size);
+            self.findings.note(Code::Head, HEAD, None, detail);
+        }
+        if extent.size < there || extent.events.is_some_and(|(first, _)| first < 0) {
+            let detail =
+                format!("the head counts {} events, and there are events up to position {}", extent.size, there - 1);
+            self.findings.note(Code::EventBeyondHead, EVENT, Some(size), detail);
+        }
+        let width = i64::try_from(PARTS_PER_EVENT).unwrap_or(i64::MAX);
+        let end = extent.size.max(0).saturating_mul(width);
+        if extent.parts.is_some_and(|(first, last)| first < 0 || last >= end) {
+            self.findings.note(Code::PartUnknown, PART, None, "there are parts at positions that have no event");
+        }
+        let complete: u64 = (1..=7_u32).map(|level| size >> (8 * level)).sum();
+        if i64::try_from(complete) != Ok(extent.subtrees) {
+            let detail = format!("there are {} hashes of complete subtrees, not {complete}", extent.subtrees);
+            self.findings.note(Code::Tile, SUBTREE, None, detail);
+        }
+        if self.tree.edge().is_some_and(|edge| edge.to_bytes() != extent.frontier) {
+            self.findings.note(Code::Head, HEAD, None, "the tree's edge in the head is not that of the leaves");
+        }
+        if extent.size > 0 && self.events.last_recorded_at().is_some_and(|last| last != extent.recorded_at) {
+            self.findings.note(Code::Head, HEAD, None, "the head says another time than the last event");
+        }
+    }
+
+    async fn positions(&mut self, from: u64, until: u64) -> Result<(), AppError> {
+        let events = self.store.raw_events(from, until).await?;
+        let parts = self.store.raw_parts(from, until).await?;
+        let page = observe(events, parts, self.vault).await?;
+        for position in page.strays {
+            let detail = "a part stands at a position that has no event, or that is not its own";
+            self.findings.note(Code::PartUnknown, PART, u64::try_from(position).ok(), detail);
+        }
+        let mut events = page.events.into_iter().peekable();
+        for position in from..until {
+            let found = events.next_if(|found| found.observed.columns.position == position);
+            let mut stored = None;
+            let leaf = found.map(|found| {
+                self.events.event(EVENT, &found.observed, self.findings);
+                if found.leaf_hash.is_none() {
+                    self.findings.note(Code::LeafHash, EVENT, Some(position), "the stored hash has not 32 bytes");
+                }
+                stored = found.leaf_hash.map(|hash| (Hash::new(hash), EVENT));
+                (leaf_hash(&found.observed.leaf), EVENT)
+            });
+            let completed = self.tree.push(leaf, stored, self.findings);
+            for completed in completed {
+                self.subtree(completed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn subtree(&mut self, completed: (CompletedSubtree, Hash)) -> Result<(), AppError> {
+        let CompletedSubtree { tile_level: level, index, .. } = completed.0;
+        if index.is_multiple_of(TILE_WIDTH) || !self.subtrees.contains_key(&level) {
+            let page = self.store.raw_subtrees(level, index, PAGE).await?;
+            self.subtrees.insert(level, page.into_iter().collect());
+        }
+        let of_level = self.subtrees.get(&level);
+        let mut stored = i64::try_from(index).ok().and_then(|index| of_level?.get(&index).cloned());
+        if stored.is_none() {
+            // It was completed after the page was read.
+            let page = self.store.raw_subtrees(level, index, 1).await?;
+            stored = page.into_iter().find(|(there, _)| u64::try_from(*there) == Ok(index)).map(|(_, hash)| hash);
+        }
+        let stored = stored.and_then(|hash| hash.try_into().ok()).map(Hash::new);
+        self.tree.subtree(completed, stored, SUBTREE, self.findings);
+        Ok(())
+    }
+
+    /// Asks the tree for the roots of the checkpoints that the database keeps up to a size.
+    async fn checkpoints(&mut self, until: u64) -> Result<(), AppError> {
+        let Some(trusted) = self.trusted else { return Ok(()) };
+        loop {
+            let split = self.waiting.iter().position(|(size, _)| *size > until).unwrap_or(self.waiting.len());
+            for (size, note) in self.waiting.drain(..split) {
+                let said_by = format!("{CHECKPOINT}, size {size}");
+                self.newest = Some((size, note));
+                let note = self.newest.as_ref().map(|(_, note)| note.as_bytes()).unwrap_or_default();
+                let Some(signed) = trusted.open(note, Place::file(&said_by), self.findings) else { continue };
+                if signed.size != size {
+                    let detail = format!("its note is of {} events", signed.size);
+                    self.findings.note(Code::Signature, Place::file(&said_by), None, detail);
+                }
+                if signed.size < self.tree.size() {
+                    continue;
+                }
+                let wanted = Wanted { root: signed.root, code: Code::RewrittenSinceCheckpoint, said_by };
+                self.tree.want(signed.size, wanted, self.findings);
+            }
+            let Some(from) = self.next_checkpoint.filter(|_| self.waiting.is_empty()) else { return Ok(()) };
+            let page = self.store.checkpoints(self.origin, from, PAGE).await?;
+            self.next_checkpoint = page.last().map(|last| last.size.saturating_add(1));
+            let known = page.into_iter().filter(|kept| kept.size <= self.last_checkpoint);
+            self.waiting = known.map(|kept| (kept.size, kept.note)).collect();
+            if self.waiting.is_empty() {
+                self.next_checkpoint = None;
+            }
+        }
+    }
+
+    fn finish(mut self, told: &mut LogReport, limits: &mut Vec<String>) {
+        told.size = self.tree.size();
+        told.root = self.tree.edge().map(|edge| edge.root().to_string());
+        match (&self.newest, self.trusted) {
+            (Some((size, note)), Some(trusted)) => {
+                told.checkpoint = Some(*size);
+                trusted.cosigned(note.as_bytes(), CHECKPOINT, told, self.findings);
+                if *size < told.size {
+                    let detail = format!("The last {} events are not signed yet", told.size - size);
+                    limits.push(detail);
+                }
+            }
+            _ if told.size > 0 => {
+                limits.push(
+                    "No checkpoint was signed: nothing but the database itself vouches for its events".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        self.tree.finish(self.findings);
+        told.roots = self.tree.roots();
+        told.counts = self.events.finish(self.findings);
+    }
+}

@@ -1,0 +1,98 @@
+//! `cairn export` from the store: a view of the log, up to its newest signed checkpoint, as files.
+
+use crate::app::AppError;
+use crate::app::audit::{ExportError, ExportRequest, LogToExport, View, export};
+use crate::app::{Store, Vault};
+use crate::cli::CommonArguments;
+use crate::cli::export::ExportArguments;
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::service::{Sources, open_app, open_keys, open_log, open_store};
+use crate::config::Settings;
+use std::sync::Arc;
+
+/// Exports from the store.
+pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -> Result<(), Failure> {
+    let mut settings = common.settings()?;
+    // Looking must not make anything.
+    settings.create = false;
+    let (store, vault, log) = source(&settings, arguments).await?;
+    let view = match (&arguments.organisation, arguments.person) {
+        (Some(organisation), _) => View::Organisation { organisation: organisation.clone() },
+        (_, Some(person)) => View::Person { person },
+        _ => View::Whole,
+    };
+    if arguments.open {
+        eprintln!(
+            "cairn: WARNING: --open writes names and people's own words in the clear into {}. Whoever gets the folder reads \
+             them, and no erasure reaches it. Keep it like the keys, and delete it when it is not needed any more.",
+            arguments.out.display()
+        );
+    }
+    let request = ExportRequest { folder: arguments.out.clone(), view, opened: arguments.open };
+    let progress = Progress::new("export: positions", Some(log.checkpoint.size), arguments.quiet);
+    let exported = export(store.as_ref(), vault.as_ref(), &log, &request, &mut |done| progress.advance(done)).await;
+    progress.finish();
+    let exported = exported.map_err(failure)?;
+    store.close().await;
+    if arguments.json {
+        let answer = serde_json::json!({
+            "folder": arguments.out, "size": exported.size, "events_written": exported.events,
+            "parts_gone": exported.gone, "parts_unavailable": exported.unavailable,
+            "files": exported.files, "bytes": exported.bytes, "key": log.key.to_string(),
+        });
+        println!("{answer}");
+        return Ok(());
+    }
+    eprintln!(
+        "cairn: {} holds the log up to its checkpoint of {} events: {} files, {} bytes ({} events written now)",
+        arguments.out.display(),
+        exported.size,
+        exported.files,
+        exported.bytes,
+        exported.events
+    );
+    if exported.unavailable > 0 {
+        eprintln!("cairn: the keys of {} parts could not be had: they are not in the export", exported.unavailable);
+    }
+    eprintln!("cairn: check it with: cairn verify {} --key '{}'", arguments.out.display(), log.key);
+    Ok(())
+}
+
+/// The store, the keys where they are needed, and the checkpoint: signed now where the signer's key is here.
+async fn source(
+    settings: &Settings,
+    arguments: &ExportArguments,
+) -> Result<(Arc<dyn Store>, Option<Vault>, LogToExport), Failure> {
+    if settings.log_key_file.exists() {
+        let (app, _writer) = open_app(settings, &Sources::default()).await?;
+        let keeper = open_log(settings, &app, false).await?;
+        let key = keeper.verifier_key().clone();
+        if arguments.key.as_ref().is_some_and(|given| *given != key) {
+            return Err(Failure::configuration(format!("--key is not the key of this log's signer, {key}")));
+        }
+        let signed = keeper.sign().await;
+        let checkpoint = signed.map_err(|error| Failure::unavailable(error.to_string()).because_of(&error))?;
+        return Ok((Arc::clone(app.store()), Some(app.vault().clone()), LogToExport { key, checkpoint }));
+    }
+    let key = arguments.key.clone().ok_or_else(|| {
+        Failure::configuration(format!(
+            "the signer's key {} is not here: give the log's verifier key with --key",
+            settings.log_key_file.display()
+        ))
+    })?;
+    let store = open_store(settings).await?;
+    let vault = if arguments.open { Some(open_keys(settings).await?) } else { None };
+    let last = store.last_checkpoint(&settings.log_origin).await.map_err(AppError::from)?;
+    let checkpoint = last.ok_or_else(|| failure(ExportError::Unsigned))?;
+    Ok((store, vault, LogToExport { key, checkpoint }))
+}
+
+fn failure(error: ExportError) -> Failure {
+    let text = error.to_string();
+    match &error {
+        ExportError::Foreign(..) => Failure::configuration(text),
+        ExportError::Nothing(_) => Failure::no(text),
+        _ => Failure::unavailable(text).because_of(&error),
+    }
+}
