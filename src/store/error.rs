@@ -80,6 +80,10 @@ impl StoreError {
             remedy: "put the same file back, or stop and restore it from a backup".to_owned(),
         }
     }
+    /// Whether reading the head failed because of what it holds, or because it is not there: the database itself answers.
+    pub(super) const fn is_about_the_head(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Unavailable { source: sqlx::Error::RowNotFound, .. })
+    }
     /// For rows that were being rebuilt and are no longer all there.
     pub(super) fn swept_away() -> Self {
         Self::NotReady {

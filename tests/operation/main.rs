@@ -5,12 +5,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auditing;
 mod binary;
 mod canaries;
 mod cluster;
 mod commands;
 mod crashes;
+mod exports;
 mod faults;
+mod flipped;
 mod frozen;
 mod full_disk;
 mod loop_disk;
@@ -20,3 +23,4 @@ mod power_cut;
 mod proxy;
 mod rollback;
 mod small_disk;
+mod tampered;

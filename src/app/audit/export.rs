@@ -204,7 +204,7 @@ impl Export<'_> {
         let many =
             |state: fn(&PartState) -> bool| observed.parts.iter().filter(|part| state(&part.state)).count() as u64;
         self.done.events += 1;
-        self.done.gone += many(|state| matches!(state, PartState::Missing | PartState::Erased));
+        self.done.gone += many(|state| matches!(state, PartState::Missing | PartState::Erased | PartState::Keyless));
         self.done.unavailable += many(|state| matches!(state, PartState::Unavailable));
     }
 

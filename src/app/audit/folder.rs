@@ -83,10 +83,18 @@ impl Folder {
         let mut folder = Self { root: root.to_owned(), known: HashMap::new(), listed: Vec::new() };
         let (complete, begun) = (root.join(MANIFEST), root.join(UNFINISHED));
         if !complete.exists() && !begun.exists() {
-            if fs::read_dir(root).map_err(failed(root))?.next().is_some() {
+            // What is left where a run was killed before it could say what it makes.
+            let begun = format!("{UNFINISHED}.new");
+            let foreign = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name() != *begun);
+            let others: Vec<bool> = fs::read_dir(root)
+                .map_err(failed(root))?
+                .map(foreign)
+                .collect::<Result<_, _>>()
+                .map_err(failed(root))?;
+            if others.contains(&true) {
                 return Err(ExportError::Foreign(root.to_owned(), "there are other files in it"));
             }
-            let bytes = asked.to_bytes().map_err(|error| failed(&begun)(error.into()))?;
+            let bytes = asked.to_bytes().map_err(|error| failed(root)(error.into()))?;
             folder.replace(UNFINISHED, &bytes)?;
             return Ok(folder);
         }

@@ -9,7 +9,7 @@ use crate::app::audit::observing::observe;
 use crate::app::audit::report::{LogReport, Report};
 use crate::app::audit::signed::{Auditor, EarlierCheckpoint, Trusted};
 use crate::ledger::archive::{Code, EVENTS_PER_FILE, EventAudit, Findings, Place, TreeAudit, View, Wanted};
-use crate::ledger::{CompletedSubtree, Hash, TILE_WIDTH, VerifierKey, leaf_hash};
+use crate::ledger::{CompletedSubtree, Frontier, Hash, TILE_WIDTH, VerifierKey, leaf_hash};
 use crate::store::{Extent, PARTS_PER_EVENT, Store};
 use crate::vault::Vault;
 use std::collections::HashMap;
@@ -168,8 +168,12 @@ impl Live<'_> {
             let detail = format!("there are {} hashes of complete subtrees, not {complete}", extent.subtrees);
             self.findings.note(Code::Tile, SUBTREE, None, detail);
         }
-        if self.tree.edge().is_some_and(|edge| edge.to_bytes() != extent.frontier) {
-            self.findings.note(Code::Head, HEAD, None, "the tree's edge in the head is not that of the leaves");
+        match Frontier::from_bytes(&extent.frontier) {
+            Ok(edge) if edge.size() == self.tree.size() => {
+                let wanted = Wanted { root: edge.root(), code: Code::Head, said_by: HEAD.to_string() };
+                self.tree.want(edge.size(), wanted, self.findings);
+            }
+            _ => self.findings.note(Code::Head, HEAD, None, "the tree's edge in the head is not one of so many events"),
         }
         if extent.size > 0 && self.events.last_recorded_at().is_some_and(|last| last != extent.recorded_at) {
             self.findings.note(Code::Head, HEAD, None, "the head says another time than the last event");

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::ledger::Salt;
 use crate::ledger::archive::{Columns, Observed, ObservedPart, PartState};
 use crate::store::{PARTS_PER_EVENT, RawEvent, RawPart};
-use crate::vault::{KeyClass, KeyId, OpenError, SealContext, SealedPart, Vault};
+use crate::vault::{KeyClass, KeyId, OpenError, SealContext, SealedPart, Vault, VaultError};
 use uuid::Uuid;
 
 /// An event as its rows tell it.
@@ -186,6 +186,7 @@ async fn open(events: &mut [Found], sealed: &[SealedAt], vault: &Vault) {
         part.state = match opened {
             Ok(opened) => PartState::Open { bytes: opened.plaintext, salt: Salt::new(*opened.salt.expose()) },
             Err(OpenError::Erased) => PartState::Erased,
+            Err(OpenError::KeyUnavailable(VaultError::KeyMissing)) => PartState::Keyless,
             Err(OpenError::KeyUnavailable(_)) => PartState::Unavailable,
             Err(OpenError::Tampered) => PartState::Tampered,
         };

@@ -276,12 +276,13 @@ impl Offline<'_> {
             let hashes = self.hashes(0, tile)?;
             let entries = if whole { self.entries(tile)? } else { None };
             let tile_path = self.tile_path(TileKind::Hashes { level: 0 }, tile);
+            let entries_path = self.tile_path(TileKind::Entries, tile);
             let end = ((tile + 1) * TILE_WIDTH).min(first + positions);
             for (offset, position) in (tile * TILE_WIDTH..end).enumerate() {
                 let stored =
                     hashes.as_ref().and_then(|hashes| hashes.get(offset)).map(|hash| (*hash, Place::file(&tile_path)));
                 let entry = entries.as_ref().and_then(|entries| entries.get(offset));
-                let mut leaf = entry.map(|entry| (leaf_hash(entry), Place::file(&tile_path)));
+                let mut leaf = entry.map(|entry| (leaf_hash(entry), Place::file(&entries_path)));
                 let mut found = Vec::new();
                 while let Some((number, observed)) =
                     lines.pop_front_if(|(_, observed)| observed.columns.position <= position)
@@ -291,11 +292,15 @@ impl Offline<'_> {
                 for (number, observed) in &found {
                     let place = Place { file: &path, line: Some(*number) };
                     audit.events.event(place, observed, self.findings);
+                    let hash = leaf_hash(&observed.leaf);
                     if entry.is_some_and(|entry| *entry != observed.leaf) {
-                        let detail = "the leaf is another than the one at its position among the leaves";
+                        // The tree says which of the two was changed.
+                        let line_is_right = stored.as_ref().is_some_and(|(stored, _)| *stored == hash);
+                        let place = if line_is_right { Place::file(&entries_path) } else { place };
+                        let detail = "the leaf of the event and the one at its position among the leaves differ";
                         self.findings.note(Code::Leaf, place, Some(position), detail);
                     }
-                    leaf = Some((leaf_hash(&observed.leaf), place));
+                    leaf = Some((hash, place));
                 }
                 let completed = audit.tree.push(leaf, stored, self.findings);
                 for completed in completed {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! `verdict` is `verified`, `wrong` or `incomplete` (exit status 0, 1, 3); `source` is `export` or `store`. Of the findings the
-//! first twenty are told, `finding_counts` has all by code. `position` is null for what is not about one event.
+//! first twenty are told, at most eight of one code; `finding_counts` has all by code. `position` is null for what is not about one event.
 
 use crate::app::audit::{LogReport, Report, Verdict, View};
 use serde_json::{Value, json};

@@ -179,7 +179,7 @@ impl EventAudit {
                 PartState::Tampered => {
                     at.note(Code::PartTampered, format!("the part {name} does not open although its key is there"));
                 }
-                PartState::Erased | PartState::Missing => self.erasures.missing(&Gone {
+                PartState::Erased | PartState::Missing | PartState::Keyless => self.erasures.missing(&Gone {
                     organisation: &leaf.organisation,
                     stream: leaf.stream,
                     version: leaf.version,

@@ -6,6 +6,8 @@ use std::fmt;
 
 /// How many findings are told whole; all are counted.
 pub const FINDINGS_TOLD: usize = 20;
+/// How many of one code are told whole, so that one kind of damage does not hide the others.
+pub const FINDINGS_TOLD_OF_A_CODE: u64 = 8;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $meaning:literal, $advice:literal;)+) => {
@@ -167,12 +169,13 @@ pub struct Findings {
 impl Findings {
     /// Notes one.
     pub fn note(&mut self, code: Code, place: Place<'_>, position: Option<u64>, detail: impl Into<String>) {
-        *self.counts.entry(code).or_default() += 1;
-        if self.told.len() < FINDINGS_TOLD {
+        let count = self.counts.entry(code).or_default();
+        *count += 1;
+        if *count <= FINDINGS_TOLD_OF_A_CODE && self.told.len() < FINDINGS_TOLD {
             self.told.push(Finding { code, place: place.to_string(), position, detail: detail.into() });
         }
     }
-    /// The first [`FINDINGS_TOLD`].
+    /// The first [`FINDINGS_TOLD_OF_A_CODE`] of each code, [`FINDINGS_TOLD`] at most.
     #[must_use]
     pub fn told(&self) -> &[Finding] {
         &self.told
@@ -195,14 +198,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_first_twenty_are_told_and_all_are_counted() {
+    fn the_first_ones_are_told_and_all_are_counted() {
         let mut findings = Findings::default();
         for number in 0..25 {
             findings.note(Code::Leaf, Place { file: "a", line: Some(number) }, Some(number), "x");
         }
         findings.note(Code::Root, Place::file("b"), None, "y");
-        assert_eq!((findings.told().len(), findings.total()), (20, 26));
-        assert_eq!(findings.told()[3].place, "a, line 3");
+        assert_eq!((findings.told().len(), findings.total()), (9, 26));
+        assert_eq!((findings.told()[3].place.as_str(), findings.told()[8].place.as_str()), ("a, line 3", "b"));
+        for code in [Code::Tile, Code::Line] {
+            (0..25).for_each(|_| findings.note(code, Place::file("c"), None, "z"));
+        }
+        assert_eq!((findings.told().len(), findings.total()), (20, 76));
         assert_eq!((findings.counts()[&Code::Leaf], findings.counts()[&Code::Root]), (25, 1));
     }
 

@@ -49,6 +49,7 @@ enum State {
     Open,
     Erased,
     Missing,
+    Keyless,
     Unavailable,
     Tampered,
 }
@@ -158,6 +159,7 @@ fn part_line(part: &ObservedPart) -> Result<PartLine, LineError> {
         }
         PartState::Erased => line.state = State::Erased,
         PartState::Missing => {}
+        PartState::Keyless => line.state = State::Keyless,
         PartState::Unavailable => line.state = State::Unavailable,
         PartState::Tampered => line.state = State::Tampered,
         PartState::Unsalted => return Err(LineError::Unwritable("a part in the clear without its salt")),
@@ -181,6 +183,7 @@ fn observed_part(line: PartLine) -> Result<ObservedPart, LineError> {
         (State::Sealed, Some(bytes), None) => PartState::Sealed { bytes },
         (State::Erased, None, None) => PartState::Erased,
         (State::Missing, None, None) => PartState::Missing,
+        (State::Keyless, None, None) => PartState::Keyless,
         (State::Unavailable, None, None) => PartState::Unavailable,
         (State::Tampered, None, None) => PartState::Tampered,
         _ => return Err(LineError::Unreadable),
@@ -233,6 +236,7 @@ mod tests {
             PartState::Open { bytes: Personal::new(vec![0xff, 0xfe]), salt: Salt::new([3; 32]) },
             PartState::Erased,
             PartState::Missing,
+            PartState::Keyless,
             PartState::Unavailable,
             PartState::Tampered,
         ];

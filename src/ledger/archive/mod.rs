@@ -24,7 +24,7 @@ mod tree;
 
 pub use erasures::{ERASURE_EVENT, erasure_subject};
 pub use events::{Counts, EventAudit};
-pub use finding::{Code, FINDINGS_TOLD, Finding, Findings, Place};
+pub use finding::{Code, FINDINGS_TOLD, FINDINGS_TOLD_OF_A_CODE, Finding, Findings, Place};
 pub use layout::{
     CHECKPOINTS_PER_FILE, EVENTS_PER_FILE, MANIFEST, UNFINISHED, checkpoints_file, events_file, read_events_file,
 };

@@ -77,6 +77,8 @@ pub enum PartState {
     Erased,
     /// It is not there.
     Missing,
+    /// The key store has neither its key nor the mark of a destroyed one.
+    Keyless,
     /// Its key could not be had.
     Unavailable,
     /// Its key is there and does not open it.

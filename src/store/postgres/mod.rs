@@ -122,7 +122,7 @@ impl PgStore {
             // The listener may know of a later one already.
             Ok(head) => raise(&store.size, head.size),
             // For whoever needs it to refuse; an audit must be able to look.
-            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) if error.is_about_the_head() => {}
             Err(error) => return Err(error),
         }
         match store.access_head().await {

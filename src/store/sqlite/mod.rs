@@ -122,14 +122,13 @@ impl SqliteStore {
         let (size, accesses) = (watch::Sender::new(0), watch::Sender::new(0));
         let store = Self { write, read, size, accesses, checkpoints, file, full };
         // A head that cannot be right is for whoever needs it to refuse; an audit must be able to look.
-        match store.read_head().await {
-            Ok(_) | Err(StoreError::Corrupt { .. }) => {}
-            Err(error) => return Err(error),
+        for looked_at in [store.read_head().await.map(drop), store.access_head().await.map(drop)] {
+            match looked_at {
+                Err(error) if !error.is_about_the_head() => return Err(error),
+                _ => {}
+            }
         }
-        match store.access_head().await {
-            Ok(_) | Err(StoreError::Corrupt { .. }) => Ok(store),
-            Err(error) => Err(error),
-        }
+        Ok(store)
     }
 }
 
