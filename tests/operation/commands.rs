@@ -123,8 +123,8 @@ async fn what_cannot_be_served_is_refused_plainly() {
 async fn every_command_has_help() {
     let place = Place::new(Backend::Sqlite).await;
     for command in [
-        "serve", "demo", "sample", "import", "export", "verify", "replay", "rebuild", "client", "token", "openapi", "migrate",
-        "doctor",
+        "serve", "demo", "sample", "import", "export", "verify", "replay", "rebuild", "client", "token", "openapi",
+        "migrate", "doctor",
     ] {
         place.run(&[command, "--help"]).expect_status(0);
     }

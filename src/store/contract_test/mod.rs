@@ -30,6 +30,7 @@ macro_rules! on_both_stores {
 mod accesses;
 mod agree;
 mod appends;
+mod archive;
 mod audit;
 mod database;
 mod events;

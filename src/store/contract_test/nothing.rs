@@ -184,7 +184,7 @@ async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> 
 #[tokio::test]
 async fn the_suite_fails_a_store_that_does_nothing() {
     use super::ground_test::Ground;
-    use super::{accesses, appends, events, groups, log, rebuilds, rows, waiting};
+    use super::{accesses, appends, archive, events, groups, log, rebuilds, rows, waiting};
     macro_rules! all_fail {
         ($($module:ident::$name:ident)*) => {$(
             must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
@@ -211,6 +211,9 @@ async fn the_suite_fails_a_store_that_does_nothing() {
         accesses::accesses_are_found_by_whose_by_whom_and_when
         accesses::accesses_have_no_gaps_whoever_reads_at_once
         accesses::who_recorded_about_somebody_is_known
+        archive::the_tables_are_read_as_they_were_written
+        archive::how_far_everything_goes_is_read_at_one_moment
+        archive::a_persons_streams_are_those_of_their_record
         waiting::everybody_is_answered_after_the_last_handle_is_gone
     }
 }

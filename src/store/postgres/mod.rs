@@ -126,8 +126,8 @@ impl PgStore {
             Err(error) => return Err(error),
         }
         match store.access_head().await {
-            Ok(_) | Err(StoreError::Corrupt { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) if !error.is_about_the_head() => return Err(error),
+            _ => {}
         }
         Ok(store)
     }
