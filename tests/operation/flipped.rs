@@ -5,15 +5,19 @@ use crate::auditing::{as_organisation, files, fill, record_people, verified, wro
 use crate::binary::Place;
 use crate::support::Backend;
 use cairn::app::audit::{Auditor, Report, verify_folder};
-use cairn::ledger::archive::{EventLine, ListedFile, Manifest};
+use cairn::app::words::Personal;
+use cairn::ledger::archive::{EventLine, ListedFile, Manifest, Observed, ObservedPart, PartState};
 use cairn::ledger::{
-    Checkpoint, Frontier, KeyName, Leaf, NoteSigner, SigningSeed, encode_entry_bundle, encode_hash_tile, leaf_hash,
+    Checkpoint, Frontier, KeyName, Leaf, NoteSigner, PartName, Salt, SigningSeed, commit, encode_entry_bundle,
+    encode_hash_tile, leaf_hash,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// Files up to this size are changed at every byte, others at so many places.
 const EACH_BYTE_OF: usize = 300;
@@ -164,7 +168,7 @@ async fn a_change_is_found_even_where_the_list_of_files_was_made_anew() {
 }
 
 /// Rewrites the history of a small whole export and signs it again: what somebody does who has the signer's key.
-fn rewrite(folder: &Path, pem: &Path, change: impl Fn(&mut Vec<(Leaf, cairn::ledger::archive::Observed)>)) {
+fn rewrite(folder: &Path, pem: &Path, change: impl Fn(&mut Vec<(Leaf, Observed)>)) {
     let mut all = files(folder);
     let events = all.keys().find(|path| path.contains("/events/")).unwrap().clone();
     let mut log: Vec<_> = all[&events]
@@ -238,6 +242,49 @@ async fn a_history_that_was_rewritten_and_signed_again_is_caught_by_an_earlier_c
     wrong(&place, &["export"], "position_gap");
     rewrite(&folder, &pem, |log| drop(log.remove(13)));
     wrong(&place, &["export"], "position_gap");
+}
+
+/// The first event with words, and its words gone.
+fn without_words(log: &mut [(Leaf, Observed)]) -> (Leaf, Observed) {
+    let is_words = |part: &&mut ObservedPart| part.name == "words";
+    let (leaf, observed) =
+        log.iter_mut().find(|(_, observed)| observed.parts.iter().any(|part| part.name == "words")).unwrap();
+    observed.parts.iter_mut().find(is_words).unwrap().state = PartState::Missing;
+    (leaf.clone(), observed.clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_may_be_gone_only_where_a_later_erasure_covers_them() {
+    let (place, folder) = exported(0).await;
+    let pem = place.file("signer/outcomes.pem");
+    rewrite(&folder, &pem, |log| drop(without_words(log)));
+    wrong(&place, &["export"], "part_missing");
+    let erased = |log: &mut Vec<(Leaf, Observed)>| {
+        let (gone, _) = without_words(log);
+        let (mut leaf, mut observed) =
+            log.iter().rfind(|(leaf, _)| leaf.organisation == gone.organisation).unwrap().clone();
+        let facts = json!({"body": {"classes": ["identity", "words"], "covers": [{"stream": gone.stream.0,
+            "through_version": gone.version}], "legal_basis": "consent-withdrawn", "request": Uuid::nil(),
+            "subject": Uuid::nil()}, "header": {"client": "care-system", "occurred_at": "2026-11-24"}});
+        let facts = serde_json_canonicalizer::to_vec(&facts).unwrap();
+        let salt = Salt::new([5; 32]);
+        let last = &log.last().unwrap().0;
+        (leaf.position, leaf.recorded_at_micros) = (last.position + 1, last.recorded_at_micros + 1);
+        (leaf.organisation_counter, leaf.version) = (leaf.organisation_counter + 1, 0);
+        leaf.event.0 = Uuid::from_u128(1);
+        leaf.stream.0 = Uuid::from_u128(2);
+        leaf.event_type = "ErasureExecuted".into();
+        leaf.parts = vec![(PartName::FACTS, commit(&salt, &leaf.event, &PartName::FACTS, &facts))];
+        let columns = &mut observed.columns;
+        (columns.position, columns.event, columns.stream) = (leaf.position, leaf.event.0, leaf.stream.0);
+        (columns.organisation_counter, columns.version) = (leaf.organisation_counter, leaf.version);
+        columns.name = "ErasureExecuted".to_owned();
+        observed.parts.retain(|part| part.name == "facts");
+        observed.parts[0].state = PartState::Clear { bytes: Personal::new(facts), salt };
+        log.push((leaf, observed));
+    };
+    rewrite(&folder, &pem, erased);
+    assert_eq!(verified(&place, &["export"])["logs"][0]["erased_parts"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
