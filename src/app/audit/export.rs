@@ -1,9 +1,9 @@
 //! From the store into a folder: everything of one view of a log up to a signed checkpoint, in the order tiles, leaves, events,
 //! checkpoints, key. The same log up to the same checkpoint gives the same bytes.
 
-use crate::app::AppError;
 use crate::app::audit::folder::{ExportError, Folder, close_to_others};
-use crate::app::audit::observing::{Found, observe};
+use crate::app::audit::observing::observe;
+use crate::app::{App, AppError};
 use crate::ledger::archive::{
     CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, Observed, PartState, View,
     checkpoints_file, erasure_subject, events_file, write_checkpoint_line,
@@ -12,7 +12,6 @@ use crate::ledger::{
     SignedCheckpoint, TileKind, VerifierKey, encode_entry_bundle, encode_hash_tile, entry_bundles, hash_tiles,
 };
 use crate::store::{KeptCheckpoint, RawEvent, RowPath, RowQuery, Store};
-use crate::vault::Vault;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -60,7 +59,7 @@ pub struct Exported {
 /// An export under way.
 struct Export<'a> {
     store: &'a dyn Store,
-    vault: Option<&'a Vault>,
+    app: Option<&'a App>,
     request: &'a ExportRequest,
     folder: Folder,
     /// The streams of the person whose record is exported.
@@ -68,13 +67,14 @@ struct Export<'a> {
     done: Exported,
 }
 
-/// Exports a log. `vault` opens sealed parts where the request asks for it. `progress` is told of positions that are done.
+/// Exports a log. `app` opens sealed parts where the request asks for it, and records whose data is taken away before it is
+/// written; without one, where there are no keys, neither can be done. `progress` is told of positions that are done.
 ///
 /// # Errors
 /// [`ExportError`]; what was written stays and is gone on with by the next run.
 pub async fn export(
     store: &dyn Store,
-    vault: Option<&Vault>,
+    app: Option<&App>,
     log: &LogToExport,
     request: &ExportRequest,
     progress: &mut (dyn FnMut(u64) + Send),
@@ -94,8 +94,7 @@ pub async fn export(
         close_to_others(&request.folder)?;
     }
     let done = Exported { size: signed.size, ..Exported::default() };
-    let vault = vault.filter(|_| request.opened);
-    let mut export = Export { store, vault, request, folder, streams, done };
+    let mut export = Export { store, app, request, folder, streams, done };
     export.tiles(signed.size).await?;
     export.events(signed.size, progress).await?;
     listed.checkpoints = export.checkpoints(&listed.origin, signed.size).await?;
@@ -185,12 +184,15 @@ impl Export<'_> {
         let mut parts = self.store.raw_parts(first, last + 1).await.map_err(AppError::from)?;
         let positions: HashSet<i64> = events.iter().map(|event| event.position).collect();
         parts.retain(|part| positions.contains(&part.position));
-        let page = observe(events, parts, self.vault).await?;
+        let vault = self.app.filter(|_| self.request.opened).map(App::vault);
+        let mut in_view: Vec<Observed> =
+            observe(events, parts, vault).await?.events.into_iter().map(|found| found.observed).collect();
+        in_view.retain(|observed| self.is_in_view(observed));
+        if let Some(app) = self.app {
+            app.record_export(&in_view, self.done.size.checked_sub(1)).await?;
+        }
         let mut lines = Vec::new();
-        for Found { mut observed, .. } in page.events {
-            if !self.is_in_view(&observed) {
-                continue;
-            }
+        for mut observed in in_view {
             let position = observed.columns.position;
             name_what_is_gone(&mut observed).ok_or(ExportError::Store(position))?;
             self.count(&observed);

@@ -1,10 +1,12 @@
 //! Taking a log away and verifying it, offline and where it lives. Joins the pure audit (`ledger::archive`) with files, with
 //! the store's tables and with the keys. Only operators' and auditors' commands come here, never a request.
 //!
-//! `folder` (writing an export so that it can be gone on with) · `export` (from the store into a folder) · `observing` (rows
+//! `folder` (writing an export so that it can be gone on with) · `export` (from the store into a folder) · `disclosure` (recorded
+//! as accesses before it is written) · `observing` (rows
 //! as events, sealed parts opened) · `files` (reading an export) · `offline` and `live` (the two sources of one audit) ·
 //! `signed` (checkpoints and keys that the auditor trusts) · `report` (what came out).
 
+mod disclosure;
 mod export;
 mod files;
 mod folder;

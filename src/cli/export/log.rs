@@ -2,12 +2,12 @@
 
 use crate::app::AppError;
 use crate::app::audit::{ExportError, ExportRequest, LogToExport, View, export};
-use crate::app::{Store, Vault};
+use crate::app::{App, Store};
 use crate::cli::CommonArguments;
 use crate::cli::export::ExportArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::service::{Sources, open_app, open_keys, open_log, open_store};
+use crate::cli::service::{Sources, open_app, open_log, open_store};
 use crate::config::Settings;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -
     let mut settings = common.settings()?;
     // Looking must not make anything.
     settings.create = false;
-    let (store, vault, log) = source(&settings, arguments).await?;
+    let (store, app, log) = source(&settings, arguments).await?;
     let view = match (&arguments.organisation, arguments.person) {
         (Some(organisation), _) => View::Organisation { organisation: organisation.clone() },
         (_, Some(person)) => View::Person { person },
@@ -31,7 +31,7 @@ pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -
     }
     let request = ExportRequest { folder: arguments.out.clone(), view, opened: arguments.open };
     let progress = Progress::new("export: positions", Some(log.checkpoint.size), arguments.quiet);
-    let exported = export(store.as_ref(), vault.as_ref(), &log, &request, &mut |done| progress.advance(done)).await;
+    let exported = export(store.as_ref(), app.as_ref(), &log, &request, &mut |done| progress.advance(done)).await;
     progress.finish();
     let exported = exported.map_err(failure)?;
     store.close().await;
@@ -59,11 +59,11 @@ pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -
     Ok(())
 }
 
-/// The store, the keys where they are needed, and the checkpoint: signed now where the signer's key is here.
+/// The store, the app where the keys are here, and the checkpoint: signed now where the signer's key is here, too.
 async fn source(
     settings: &Settings,
     arguments: &ExportArguments,
-) -> Result<(Arc<dyn Store>, Option<Vault>, LogToExport), Failure> {
+) -> Result<(Arc<dyn Store>, Option<App>, LogToExport), Failure> {
     if settings.log_key_file.exists() {
         let (app, _writer) = open_app(settings, &Sources::default()).await?;
         let keeper = open_log(settings, &app, false).await?;
@@ -73,7 +73,7 @@ async fn source(
         }
         let signed = keeper.sign().await;
         let checkpoint = signed.map_err(|error| Failure::unavailable(error.to_string()).because_of(&error))?;
-        return Ok((Arc::clone(app.store()), Some(app.vault().clone()), LogToExport { key, checkpoint }));
+        return Ok((Arc::clone(app.store()), Some(app), LogToExport { key, checkpoint }));
     }
     let key = arguments.key.clone().ok_or_else(|| {
         Failure::configuration(format!(
@@ -81,11 +81,22 @@ async fn source(
             settings.log_key_file.display()
         ))
     })?;
-    let store = open_store(settings).await?;
-    let vault = if arguments.open { Some(open_keys(settings).await?) } else { None };
+    let app = match open_app(settings, &Sources::default()).await {
+        Ok((app, _writer)) => Some(app),
+        Err(failure) if arguments.open => return Err(failure),
+        // An auditor's copy of the database alone.
+        Err(_) => None,
+    };
+    let store = match &app {
+        Some(app) => Arc::clone(app.store()),
+        None => open_store(settings).await?,
+    };
+    if app.is_none() {
+        eprintln!("cairn: the keys are not here, so this export is NOT recorded in the log of accesses");
+    }
     let last = store.last_checkpoint(&settings.log_origin).await.map_err(AppError::from)?;
     let checkpoint = last.ok_or_else(|| failure(ExportError::Unsigned))?;
-    Ok((store, vault, LogToExport { key, checkpoint }))
+    Ok((store, app, LogToExport { key, checkpoint }))
 }
 
 fn failure(error: ExportError) -> Failure {
