@@ -3,6 +3,7 @@
 //! Exit statuses are the same everywhere: 0 done or yes; 1 the answer is no; 2 usage or configuration; 3 something needed
 //! is unavailable. People's text and progress go to standard error, answers to standard output.
 
+pub mod accesses;
 pub mod client;
 pub mod demo;
 pub mod doctor;
@@ -92,6 +93,8 @@ pub enum Command {
     Export(Box<export::ExportArguments>),
     /// Verify an export offline, or without a folder the log where it lives
     Verify(verify::VerifyArguments),
+    /// Who was shown whose data, and what looks unusual
+    Accesses(accesses::AccessesArguments),
     /// Fold the whole log again; with --check, compare with the live rows
     Replay(replay::ReplayArguments),
     /// Build the rows anew beside the ones in use, and switch
@@ -118,6 +121,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Import(arguments) => return ExitCode::from(import::run(arguments).await.code()),
         Command::Export(arguments) => export::run(common, *arguments).await,
         Command::Verify(arguments) => verify::run(common, &arguments).await,
+        Command::Accesses(arguments) => accesses::run(&arguments).await,
         Command::Replay(arguments) => replay::run(common, &arguments).await,
         Command::Rebuild(arguments) => rebuild::run(common, &arguments).await,
         Command::Client(arguments) => client::run(common, &arguments).await,

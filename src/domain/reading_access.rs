@@ -250,7 +250,7 @@ mod tests {
             include_str!("../../tests/accesses/DataRead.v1.json"),
             include_str!("../../tests/accesses/DataRead.v1.least.json"),
         ];
-        for golden in goldens.map(|text| text.trim_end()) {
+        for golden in goldens.map(str::trim_end) {
             let access = ReadingAccess::read(1, golden.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(access.to_part().unwrap()).unwrap(), golden);
         }

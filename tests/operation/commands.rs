@@ -88,6 +88,33 @@ async fn an_export_goes_on_where_it_ended() {
 }
 
 #[tokio::test]
+async fn accesses_are_told_on_the_command_line() {
+    let place = Place::new(Backend::Sqlite).await;
+    let served = place.serve();
+    let (caller, token) = (place.caller(&served), place.token());
+    let person = caller.person().await;
+    caller.get(&format!("/v1/people/{person}")).await.expect(200);
+    let call = ["--url", &served.base, "--token", &token];
+    let of = |more: &[&str]| place.run(&[&["accesses", "of", &person][..], &call, more].concat());
+    let told = of(&[]).expect_status(0).out();
+    assert!(told.lines().count() == 1 && told.contains("shown of facts, identity by find_person"), "{told}");
+    let told = of(&["--json"]).expect_status(0).out();
+    let second: Value = serde_json::from_str(told.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(second["operation"], "list_person_accesses", "looking is an access");
+    let period = ["accesses", "unusual", "--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"];
+    let report = place.run(&[&period[..], &call, &["--hours", "00:00-00:00"]].concat()).expect_status(0);
+    assert!(report.out().contains("out_of_hours"), "{}", report.out());
+    assert!(
+        report.err().contains("none of them is a verdict") && report.err().contains("not judged"),
+        "{}",
+        report.err()
+    );
+    place.run(&[&period[..], &call, &["--hours", "7-8"]].concat()).expect_status(2);
+    place.run(&[&["accesses", "of", "nobody"][..], &call].concat()).expect_status(2);
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[tokio::test]
 async fn the_doctor_says_what_to_do() {
     for backend in backends() {
         let place = Place::new(backend).await;
@@ -123,8 +150,8 @@ async fn what_cannot_be_served_is_refused_plainly() {
 async fn every_command_has_help() {
     let place = Place::new(Backend::Sqlite).await;
     for command in [
-        "serve", "demo", "sample", "import", "export", "verify", "replay", "rebuild", "client", "token", "openapi",
-        "migrate", "doctor",
+        "serve", "demo", "sample", "import", "export", "verify", "accesses", "replay", "rebuild", "client", "token",
+        "openapi", "migrate", "doctor",
     ] {
         place.run(&[command, "--help"]).expect_status(0);
     }

@@ -106,6 +106,31 @@ async fn an_empty_database_in_the_place_of_a_signed_one_is_refused_and_stays_emp
     assert_eq!(size, 0, "nothing is written into a database that is refused");
 }
 
+/// A copy that lacks nothing but accesses: who read what since then would be forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_from_before_the_last_accesses_is_refused() {
+    let place = Place::new(Backend::Sqlite).await;
+    let (database, backup, newest) = (place.file("cairn.db"), place.file("backup.db"), place.file("newest.db"));
+    stop(&place, place.serve_with(&SOON), 1).await;
+    copy(&database, &backup);
+    let served = place.serve_with(&SOON);
+    let caller = place.caller(&served);
+    for _ in 0..3 {
+        caller.get("/v1/people").await.expect(200);
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while caller.get("/v1/log/accesses/checkpoint").await.text.lines().nth(1) != Some("3") {
+        assert!(Instant::now() < deadline, "the accesses were not signed");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(served.terminate(), Some(0));
+    copy(&database, &newest);
+    copy(&backup, &database);
+    refused(&place, "the database is behind: a checkpoint of 3 accesses was signed, and it has 0");
+    copy(&newest, &database);
+    stop(&place, place.serve_with(&SOON), 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_key_does_not_go_on_signing() {
     let place = Place::new(Backend::Sqlite).await;

@@ -8,6 +8,7 @@ use super::jwt::numeric_date;
 use super::public_key::{KeyProblem, KeySet};
 use crate::domain::access::Scope;
 use crate::domain::ids::OrganisationCode;
+use crate::domain::reading_access::OPERATOR;
 use crate::domain::time::Timestamp;
 use crate::store::{Client, ClientKeys, StoreError};
 use serde_json::{Value, json};
@@ -215,6 +216,9 @@ fn check_id(id: &str) -> Result<(), RegistryError> {
     }
     if id == development::CLIENT {
         return Err(invalid("id", format!("another than {}, which the embedded issuer uses", development::CLIENT)));
+    }
+    if id == OPERATOR {
+        return Err(invalid("id", format!("another than {OPERATOR}, under which operators' commands read")));
     }
     Ok(())
 }

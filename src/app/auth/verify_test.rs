@@ -247,6 +247,19 @@ async fn an_external_token_is_accepted_for_the_client_that_is_registered_for_its
 }
 
 #[tokio::test]
+async fn an_external_token_says_on_whose_behalf_it_was_issued() {
+    let scene = Scene::new();
+    let signer = Signer::ec(1, "x");
+    for (subject, user) in [("b7", Some("b7")), ("alien", None), ("Ünal", None), (&*"u".repeat(129), None)] {
+        let token = signer.sign(&with(alien_claims(), "sub", json!(subject)));
+        let caller = scene.accepts(&token, at(0)).await;
+        assert_eq!(caller.user.as_ref().map(crate::domain::reading_access::UserCode::as_str), user, "{subject}");
+    }
+    let own = scene.key.sign("at+jwt", &with(own_claims(), "sub", json!("b7"))).unwrap();
+    assert_eq!(scene.accepts(&own, at(0)).await.user, None, "ours are about clients alone");
+}
+
+#[tokio::test]
 async fn an_external_token_with_anything_wrong_is_refused() {
     let scene = Scene::new();
     let signer = Signer::ec(1, "x");
