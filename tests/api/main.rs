@@ -15,6 +15,7 @@ mod log;
 mod matrix;
 mod openapi;
 mod operations;
+mod operator_accesses;
 mod queries;
 mod raw;
 mod record_and_revise;
