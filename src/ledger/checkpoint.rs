@@ -45,6 +45,12 @@ pub enum CheckpointError {
         /// How many were asked for.
         wanted: usize,
     },
+    /// A key of the log signed it that does not sign trees of this size.
+    #[error("the key that signed it does not sign trees of {size} leaves")]
+    KeyOutOfTime {
+        /// How many leaves the checkpoint has.
+        size: u64,
+    },
     /// The cryptography library failed.
     #[error(transparent)]
     Signing(#[from] SigningFailed),

@@ -14,6 +14,8 @@
 //!    earlier one (`consistency`), and check it with numbers and hashes alone (`proof` names the possible answers).
 //! 5. The log signs the tree's size and root (`checkpoint`) as a note (`note`) with a key (`note_key`, `ed25519`).
 //!    Witnesses cosign it (`cosignature`) once they have seen that it goes on from what they knew (`witness`).
+//!    When another key signs, or another log goes on where one ended, the log says so itself (`statement`), and whoever holds an
+//!    early key follows it to the present one (`key_chain`).
 //! 6. What was signed is published as files that never change (`tile_path`, `tiles`), and a leaf with its proof and
 //!    checkpoint in one file (`tlog_proof`) convinces whoever trusts the keys, offline.
 //!
@@ -29,6 +31,7 @@ mod cosignature;
 mod ed25519;
 mod frontier;
 mod inclusion;
+mod key_chain;
 mod leaf;
 mod leaf_parse;
 mod leaf_time;
@@ -37,6 +40,7 @@ mod note;
 mod note_key;
 mod part_name;
 mod proof;
+mod statement;
 mod tile_path;
 mod tiles;
 mod tlog_proof;
@@ -54,6 +58,8 @@ mod note_test;
 #[cfg(test)]
 mod signed_examples;
 #[cfg(test)]
+mod statement_test;
+#[cfg(test)]
 mod tree_examples;
 #[cfg(test)]
 mod vectors;
@@ -67,6 +73,7 @@ pub use cosignature::{Cosigner, CosigningError, LATEST_COSIGNATURE};
 pub use ed25519::{SigningFailed, SigningSeed};
 pub use frontier::{CompletedSubtree, Frontier, FrontierError, TreeFull};
 pub use inclusion::{inclusion_proof, verify_inclusion};
+pub use key_chain::{KeyChain, LogKey};
 pub use leaf::{Leaf, LeafError, MAXIMUM_EVENT_TYPE_BYTES, MAXIMUM_LEAF_BYTES, MAXIMUM_PARTS, MAXIMUM_SCHEMA};
 pub use leaf_time::{EARLIEST_MICROS, LATEST_MICROS};
 pub use lines::MAXIMUM_PROOF_HASHES;
@@ -74,6 +81,9 @@ pub use note::{MAXIMUM_NOTE_BYTES, MAXIMUM_SIGNATURES, NoteError, NoteSigner, Si
 pub use note_key::{KeyError, KeyId, KeyName, SignatureType, Verified, VerifierKey};
 pub use part_name::PartName;
 pub use proof::{ProofError, ProofRejected};
+pub use statement::{
+    KeyRotation, MAXIMUM_REASON_BYTES, NewOrigin, ReasonCode, SignedStatement, Statement, StatementError,
+};
 pub use tile_path::{InvalidTilePath, MAXIMUM_TILE_LEVEL, TILE_WIDTH, TileKind, TilePath, entry_bundles, hash_tiles};
 pub use tiles::{
     MAXIMUM_ENTRY_BYTES, TileError, decode_entry_bundle, decode_hash_tile, encode_entry_bundle, encode_hash_tile,
