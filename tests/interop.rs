@@ -3,9 +3,9 @@
 #![cfg(test)]
 
 use cairn::ledger::{
-    Checkpoint, Cosigner, Hash, NodeId, NoteSigner, SignedCheckpoint, SigningSeed, TILE_WIDTH, TileKind, TilePath,
-    VerifierKey, consistency_proof, encode_hash_tile, entry_bundles, hash_tiles, inclusion_proof, leaf_hash,
-    subtree_root,
+    Checkpoint, Cosigner, Hash, KeyRotation, NodeId, NoteSigner, SignedCheckpoint, SignedStatement, SigningSeed,
+    Statement, TILE_WIDTH, TileKind, TilePath, TreeHead, VerifierKey, consistency_proof, encode_hash_tile,
+    entry_bundles, hash_tiles, inclusion_proof, leaf_hash, subtree_root,
 };
 use sha2::Sha256;
 use signed_note::{Note, NoteError, StandardSigner, StandardVerifier, VerifierList};
@@ -252,4 +252,40 @@ fn openssl_verifies_the_log_s_signature_and_the_witness_s() {
     let message = |time: u64| format!("cosignature/v1\ntime {time}\n{text}").into_bytes();
     assert!(openssl_verifies(folder.path(), witness.verifier_key(), &message(COSIGNED_AT), signature));
     assert!(!openssl_verifies(folder.path(), witness.verifier_key(), &message(COSIGNED_AT + 1), signature));
+}
+
+/// The log goes on with another key.
+fn rotation(log: &Log) -> (SignedStatement, [NoteSigner; 2]) {
+    let (old, new) = (signer(), NoteSigner::new(LOG.parse().unwrap(), &SigningSeed::new([3; 32])).unwrap());
+    let statement = Statement::KeyRotation(KeyRotation {
+        origin: LOG.parse().unwrap(),
+        old_key: old.verifier_key().clone(),
+        new_key: new.verifier_key().clone(),
+        last: TreeHead { size: SIZE, root: log.root(SIZE) },
+        stated_at: 1_763_800_000_000_000,
+    });
+    (statement.sign(Some(&old), &new).unwrap(), [old, new])
+}
+
+#[test]
+fn others_open_our_statements_by_the_old_key_and_by_the_new_one() {
+    let (stated, signers) = rotation(&Log::new(SIZE));
+    let known = |signer: &NoteSigner| {
+        VerifierList::new(vec![Box::new(StandardVerifier::new(&signer.verifier_key().to_string()).unwrap())])
+    };
+    let changed = stated.to_string().replacen("\n300 ", "\n301 ", 1);
+    let folder = tempfile::tempdir().unwrap();
+    for (place, signer) in signers.iter().enumerate() {
+        let note = Note::from_bytes(stated.to_string().as_bytes()).unwrap();
+        let (verified, unverified) = note.verify(&known(signer)).unwrap();
+        assert_eq!((verified.len(), unverified.len()), (1, 1), "each of the two keys has signed");
+        assert!(OtherCheckpoint::from_bytes(note.text()).is_err(), "and nobody takes it for a checkpoint");
+        let verdict = Note::from_bytes(changed.as_bytes()).unwrap().verify(&known(signer));
+        assert!(matches!(verdict, Err(NoteError::InvalidSignature { .. })));
+
+        let (text, key) = (stated.note().unverified_text(), signer.verifier_key());
+        let signature = stated.note().signatures()[place].signature();
+        assert!(openssl_verifies(folder.path(), key, text.as_bytes(), signature));
+        assert!(!openssl_verifies(folder.path(), key, text.replacen("300", "301", 1).as_bytes(), signature));
+    }
 }

@@ -20,7 +20,9 @@ pub mod state;
 mod strict;
 mod unique;
 pub mod views;
+mod witness_server;
 
 pub use openapi::{document, document_text};
 pub use server::{Running, ServerSettings, serve};
 pub use state::{ApiState, Limits};
+pub use witness_server::serve_witness;

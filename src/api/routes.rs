@@ -91,6 +91,8 @@ fn proof(config: &mut ServiceConfig<'_>) {
         .service(log::find_log_checkpoint)
         .service(log::list_log_checkpoints)
         .service(log::find_log_key)
+        .service(log::list_log_keys)
+        .service(log::list_log_statements)
         .service(log::find_log_entries)
         .service(log::find_log_tile)
         .service(log::prove_log_consistency)

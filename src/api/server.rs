@@ -50,9 +50,35 @@ impl Default for ServerSettings {
 pub struct Running {
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
-    handle: ServerHandle,
-    task: JoinHandle<std::io::Result<()>>,
+    pub(super) handle: ServerHandle,
+    pub(super) task: JoinHandle<std::io::Result<()>>,
 }
+
+/// Sets what every server of ours has, and runs it on listeners that are bound already. A macro, because the type of a server
+/// cannot be written here.
+macro_rules! started {
+    ($server:expr, $listeners:expr, $settings:expr) => {{
+        let settings: &$crate::api::server::ServerSettings = $settings;
+        let mut server = $server
+            .max_connections(settings.max_connections)
+            .client_request_timeout(settings.header_timeout)
+            .keep_alive(settings.keep_alive)
+            .shutdown_timeout(settings.shutdown_timeout.as_secs())
+            .disable_signals();
+        if settings.workers > 0 {
+            server = server.workers(settings.workers);
+        }
+        let mut addresses = Vec::with_capacity($listeners.len());
+        for listener in $listeners {
+            addresses.push(listener.local_addr()?);
+            server = server.listen(listener)?;
+        }
+        let server = server.run();
+        let (handle, task) = (server.handle(), tokio::spawn(server));
+        Ok($crate::api::server::Running { addresses, handle, task })
+    }};
+}
+pub(super) use started;
 
 impl Running {
     /// Takes no new connections, lets accepted requests finish, and ends.
@@ -81,7 +107,7 @@ pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: ApiS
     let state = Data::new(state);
     operation_names::prepare();
     let known = Arc::new(known_paths());
-    let mut server = HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         let known = Arc::clone(&known);
         App::new()
             .wrap(Compress::default())
@@ -95,22 +121,8 @@ pub fn serve(listeners: Vec<TcpListener>, settings: &ServerSettings, state: ApiS
                 let problem = unrouted(&request, &known);
                 async move { problem.error_response() }
             }))
-    })
-    .max_connections(settings.max_connections)
-    .client_request_timeout(settings.header_timeout)
-    .keep_alive(settings.keep_alive)
-    .shutdown_timeout(settings.shutdown_timeout.as_secs())
-    .disable_signals();
-    if settings.workers > 0 {
-        server = server.workers(settings.workers);
-    }
-    let mut addresses = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        addresses.push(listener.local_addr()?);
-        server = server.listen(listener)?;
-    }
-    let server = server.run();
-    Ok(Running { addresses, handle: server.handle(), task: tokio::spawn(server) })
+    });
+    started!(server, listeners, settings)
 }
 
 /// A path of the OpenAPI document with its methods; compiled once, because anybody may ask for any path.

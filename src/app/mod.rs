@@ -14,6 +14,7 @@ mod feed;
 mod framework;
 mod history;
 pub mod ids;
+mod kept_file;
 mod known;
 pub mod log;
 pub mod open;
@@ -25,6 +26,7 @@ mod refold;
 mod replay;
 pub mod sample;
 mod seen;
+pub mod witness;
 
 pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -1,9 +1,11 @@
 //! `cairn doctor`: checks what must hold before serving, and says what to do where it does not.
 
-use crate::app::{AppError, Clock, SystemClock};
+use crate::app::log::{LogKeeper, WitnessAddress};
+use crate::app::{App, AppError, Clock, SystemClock};
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
-use crate::cli::service::{Sources, open_app, signers};
+use crate::cli::service::{Sources, open_app};
+use crate::cli::signer::{signers, witness_client};
 use crate::config::{DatabaseUrl, Settings};
 use clap::Args;
 
@@ -134,25 +136,52 @@ async fn log(app: &crate::app::App) -> Vec<Finding> {
     vec![Finding { what: "log", verdict: Verdict::Fine, detail: format!("{} events", head.size) }, clock]
 }
 
-/// Whether the database goes on from what was signed of each log.
-async fn proof(settings: &Settings, app: &crate::app::App) -> Vec<Finding> {
+/// Whether the database goes on from what was signed of each log, and what the witnesses say to it.
+async fn proof(settings: &Settings, app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
     for signer in signers(settings, app) {
         let (what, log) = ("signed checkpoints", signer.log);
-        findings.push(if signer.is_new() {
+        if signer.is_new() {
             let detail = format!("of {log}, nothing was signed here yet: the first start makes the key");
-            Finding { what, verdict: Verdict::Advice, detail }
-        } else {
-            match signer.open(app, false).await {
-                Ok(keeper) => {
-                    let detail = format!("{log} goes on from all of them; its key is {}", keeper.verifier_key());
-                    Finding { what, verdict: Verdict::Fine, detail }
-                }
-                Err(failure) => Finding { what, verdict: Verdict::Wrong, detail: failure.chain() },
+            findings.push(Finding { what, verdict: Verdict::Advice, detail });
+            continue;
+        }
+        match signer.open(app, false).await {
+            Ok(keeper) => {
+                let detail = format!("{log} goes on from all of them; its key is {}", keeper.verifier_key());
+                findings.push(Finding { what, verdict: Verdict::Fine, detail });
+                findings.extend(witnesses(log, &keeper).await);
             }
-        });
+            Err(failure) => findings.push(Finding { what, verdict: Verdict::Wrong, detail: failure.chain() }),
+        }
     }
     findings
+}
+
+/// Whether each witness answers, and still knows the log as it is. One that is away is no failure of the service; one that
+/// knows another history is an alarm. It is asked to cosign what was signed last, as the service asks it.
+async fn witnesses(log: &str, keeper: &LogKeeper) -> Vec<Finding> {
+    let what = "witness";
+    let client = match witness_client() {
+        Ok(client) => client,
+        Err(failure) => return vec![Finding { what, verdict: Verdict::Wrong, detail: failure.chain() }],
+    };
+    let ask = async |witness: &WitnessAddress| {
+        let name = witness.key.name();
+        match client.ask(keeper, witness, 0).await {
+            Ok(cosigned) => {
+                let detail = format!("{name} at {} cosigns {log}; it knows {} entries", witness.url, cosigned.size);
+                Finding { what, verdict: Verdict::Fine, detail }
+            }
+            Err(problem) => {
+                let verdict = if problem.is_contradiction() { Verdict::Wrong } else { Verdict::Advice };
+                let failure =
+                    Failure::unavailable(format!("{name} at {} does not cosign {log}: {problem}", witness.url));
+                Finding { what, verdict, detail: failure.because_of(&problem).chain() }
+            }
+        }
+    };
+    futures::future::join_all(keeper.policy().witnesses.iter().map(ask)).await
 }
 
 async fn privileges(url: &str) -> Finding {

@@ -11,6 +11,7 @@ pub mod export;
 pub mod failure;
 pub mod http_client;
 pub mod import;
+pub mod log;
 pub mod migrate;
 pub mod openapi;
 pub mod progress;
@@ -19,8 +20,10 @@ pub mod replay;
 pub mod sample;
 pub mod serve;
 pub mod service;
+pub mod signer;
 pub mod token;
 pub mod verify;
+pub mod witness;
 
 use crate::config::{Flags, Settings, Sources};
 use clap::{Args, Parser, Subcommand};
@@ -109,6 +112,10 @@ pub enum Command {
     Migrate(migrate::MigrateArguments),
     /// Check configuration, durability, keys, migrations and clock, and say what to do
     Doctor(doctor::DoctorArguments),
+    /// Change the log's signer: another key, or another origin after a true loss; both are stated publicly
+    Log(log::LogArguments),
+    /// Witness other people's logs: cosign what goes on from what was cosigned before
+    Witness(witness::WitnessArguments),
 }
 
 /// Runs a parsed command and turns its end into an exit code.
@@ -129,6 +136,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Migrate(arguments) => migrate::run(common, &arguments).await,
         Command::Doctor(arguments) => doctor::run(common, &arguments).await,
+        Command::Log(arguments) => log::run(common, &arguments).await,
+        Command::Witness(arguments) => witness::run(common, &arguments).await,
     };
     match result {
         Ok(()) => ExitCode::from(Status::Done as u8),

@@ -2,16 +2,15 @@
 //! tests all start here; only the clock, the ids and the randomness differ.
 
 use crate::api::{self, ApiState, Limits, Running, ServerSettings};
-use crate::app::accesses::AccessesTree;
-use crate::app::audit::VerifierKey;
 use crate::app::auth::{
     AssertionVerifier, ClientClaim, ClientRegistry, DevelopmentIssuer, ExternalIssuer, FetchRules, HttpFetch,
     JwksSource, SigningKey, TokenEndpoint, TokenIssuer, TokenVerifier, VerifierSettings,
 };
-use crate::app::log::{LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SigningSeed};
+use crate::app::log::Logs;
 use crate::app::open::{self, Opened};
 use crate::app::{App, Clock, IdSource, RandomIds, Store, SystemClock, Vault};
 use crate::cli::failure::Failure;
+use crate::cli::signer::{keep_signing, lock_to_sign, open_logs, unsigned};
 use crate::config::{DatabaseUrl, MasterKeySource, Settings};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::{SocketAddr, TcpListener};
@@ -45,7 +44,10 @@ pub struct Service {
     pub public_url: String,
     server: Running,
     writer: JoinHandle<()>,
+    /// What signs, and what asks the witnesses.
     signing: Vec<JoinHandle<()>>,
+    /// Held while this process signs, so that no command changes the signer meanwhile.
+    _signs: Vec<std::fs::File>,
 }
 
 /// Opens database and key store as the settings say, and starts the app without a server: for operators' commands.
@@ -115,7 +117,7 @@ fn stores(settings: &Settings) -> Result<open::Settings, Failure> {
     })
 }
 
-fn make_parent(path: &Path) -> Result<(), Failure> {
+pub(super) fn make_parent(path: &Path) -> Result<(), Failure> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
     std::fs::create_dir_all(parent)
         .map_err(|error| Failure::unavailable(format!("the folder {} cannot be made", parent.display())).because(error))
@@ -134,7 +136,11 @@ impl Service {
         let (app, writer) = open_app(settings, sources).await?;
         app.check().await?;
         // Before anything is written: a database that is refused must stay as it is.
+        let signs = lock_to_sign(settings, &app)?;
         let logs = open_logs(settings, &app, true).await?;
+        for (_, keeper) in logs.all() {
+            keeper.settle_statements().await.map_err(unsigned)?;
+        }
         let loaded = app.load_reference_lists().await?;
         if loaded > 0 {
             tracing::info!(loaded, "loaded the shipped reference lists");
@@ -158,21 +164,20 @@ impl Service {
         };
         let server = api::serve(listeners, &server_settings, state)
             .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
-        let signing = logs.all().map(|(_, keeper)| keeper.keep_signing(settings.checkpoint_interval)).into();
+        let signing = keep_signing(&logs, settings)?;
         let addresses = server.addresses.clone();
         tracing::info!(?addresses, public_url, "serving");
-        Ok(Self { app, addresses, public_url, server, writer, signing })
+        Ok(Self { app, addresses, public_url, server, writer, signing, _signs: signs })
     }
 
     /// Stops: no new connections, nobody waits for events any more, accepted work finishes, then the stores are closed.
     pub async fn stop(self) {
-        let Self { app, writer, server, signing, .. } = self;
+        let Self { app, writer, server, signing, _signs: signs, .. } = self;
         app.end_waits();
         server.stop().await;
         // What was accepted meanwhile is signed after the next start.
-        for signing in signing {
-            signing.abort();
-        }
+        signing.iter().for_each(JoinHandle::abort);
+        drop(signs);
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);
         // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.
@@ -209,109 +214,6 @@ fn external_issuer(issuer: &crate::config::ExternalIssuer) -> ExternalIssuer {
         client_claim: if issuer.client_claim == "azp" { ClientClaim::Azp } else { ClientClaim::ClientId },
         requires_at_jwt: issuer.requires_at_jwt,
     }
-}
-
-/// Opens the logs' keepers, which refuse a database that does not go on from what was signed. `make_keys` says whether
-/// missing keys are made: for whoever serves, not for whoever looks.
-///
-/// # Errors
-/// [`Failure`] with what to do about it.
-pub async fn open_logs(settings: &Settings, app: &App, make_keys: bool) -> Result<Logs, Failure> {
-    let [outcomes, accesses] = signers(settings, app);
-    Ok(Logs {
-        outcomes: Arc::new(outcomes.open(app, make_keys).await?),
-        accesses: Arc::new(accesses.open(app, make_keys).await?),
-    })
-}
-
-/// What signs one log.
-pub struct Signer<'a> {
-    /// The log's name in paths.
-    pub log: &'static str,
-    tree: Arc<dyn LogTree>,
-    origin: &'a str,
-    key_file: &'a Path,
-    state_file: &'a Path,
-}
-
-/// What signs each log, as the settings say.
-#[must_use]
-pub fn signers<'a>(settings: &'a Settings, app: &App) -> [Signer<'a>; 2] {
-    let outcomes = Signer {
-        log: "outcomes",
-        tree: Arc::new(OutcomesTree(Arc::clone(app.store()))),
-        origin: &settings.log_origin,
-        key_file: &settings.log_key_file,
-        state_file: &settings.log_state_file,
-    };
-    let accesses = Signer {
-        log: "accesses",
-        tree: Arc::new(AccessesTree(Arc::clone(app.store()))),
-        origin: &settings.accesses_origin,
-        key_file: &settings.accesses_key_file,
-        state_file: &settings.accesses_state_file,
-    };
-    [outcomes, accesses]
-}
-
-impl Signer<'_> {
-    /// Whether nothing was signed here yet.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        !self.key_file.exists() && !self.state_file.exists()
-    }
-
-    /// Opens the keeper.
-    ///
-    /// # Errors
-    /// [`Failure`] with what to do about it.
-    pub async fn open(self, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
-        let unusable = || format!("the key that signs checkpoints, {}, cannot be used", self.key_file.display());
-        let key = if make_key {
-            make_parent(self.key_file)?;
-            SigningKey::open_or_create(self.key_file, &app.fresh_key()).map(Some)
-        } else {
-            SigningKey::open(self.key_file)
-        };
-        let key = key.map_err(|error| Failure::configuration(unusable()).because(error))?;
-        let key = key.ok_or_else(|| Failure::configuration(unusable()).because("it is not there"))?;
-        let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
-        let log_settings = LogSettings {
-            origin: self.origin.to_owned(),
-            seed: SigningSeed::new(*seed),
-            guard_file: self.state_file.to_owned(),
-        };
-        LogKeeper::open(app.clone(), self.tree, log_settings).await.map_err(|error| match error {
-            LogError::Name(_) => Failure::configuration(error.to_string()),
-            error => Failure::unavailable(error.to_string()).because_of(&error),
-        })
-    }
-}
-
-/// Opens the keeper of the log of events alone, as [`open_logs`] does it.
-///
-/// # Errors
-/// [`Failure`] with what to do about it.
-pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
-    let [outcomes, _] = signers(settings, app);
-    outcomes.open(app, make_key).await
-}
-
-fn unusable_signer(settings: &Settings) -> String {
-    format!("the key that signs checkpoints, {}, cannot be used", settings.log_key_file.display())
-}
-
-/// The key that verifies the log's checkpoints, from the signer's own file; `None` where that is not here.
-///
-/// # Errors
-/// [`Failure`] where it is here and cannot be used.
-pub fn log_verifier_key(settings: &Settings) -> Result<Option<VerifierKey>, Failure> {
-    let unusable = || unusable_signer(settings);
-    let key = SigningKey::open(&settings.log_key_file);
-    let Some(key) = key.map_err(|error| Failure::configuration(unusable()).because(error))? else { return Ok(None) };
-    let seed = key.seed().map_err(|error| Failure::configuration(unusable()).because(error))?;
-    let key = crate::app::log::verifier_key(&settings.log_origin, &SigningSeed::new(*seed));
-    key.map(Some).map_err(|error| Failure::configuration(error.to_string()))
 }
 
 fn state(

@@ -8,7 +8,8 @@ use crate::app::audit::{
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::service::{log_verifier_key, open_keys, open_store};
+use crate::cli::service::{open_keys, open_store};
+use crate::cli::signer::log_verifier_key;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -3,7 +3,8 @@
 
 use super::layers::Layers;
 use super::{
-    ConfigError, DatabaseUrl, ExternalIssuer, LogFormat, MasterKeySource, MasterKeyText, Settings, Sources, issuer,
+    ConfigError, DatabaseUrl, ExternalIssuer, LogFormat, MasterKeySource, MasterKeyText, Settings, Sources,
+    WitnessSetting, issuer, witness,
 };
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -47,6 +48,9 @@ pub(super) struct Written {
     accesses_key_file: Option<PathBuf>,
     accesses_state_file: Option<PathBuf>,
     checkpoint_interval_ms: u64,
+    #[serde(default)]
+    witnesses: Vec<WitnessSetting>,
+    witness_quorum: u32,
     token_key_file: Option<PathBuf>,
     access_token_life_s: u64,
     development_issuer: bool,
@@ -70,6 +74,7 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
     let public_url = written.public_url.map(|url| public_url(&layers, &url)).transpose()?;
     check_reach(&listen, public_url.as_deref(), written.development_issuer)?;
     issuer::check(&written.issuers).map_err(|limit| layers.wrong("issuers", "a list", &limit))?;
+    check_witnesses(&layers, &written.witnesses, written.witness_quorum)?;
     let private_hosts = written.private_hosts.map(|text| private_hosts(&layers, &text)).transpose()?;
     let service_role = written.service_role.map(|role| role_name(&layers, role)).transpose()?;
     let metrics_listen = written.metrics_listen.map(|text| metrics_address(&layers, &text)).transpose()?;
@@ -92,6 +97,8 @@ pub(super) fn settings(layers: Layers, sources: &Sources) -> Result<Settings, Co
         accesses_key_file: written.accesses_key_file.unwrap_or_else(|| folder.join("signer/accesses.pem")),
         accesses_state_file: written.accesses_state_file.unwrap_or_else(|| folder.join("signer/accesses.checkpoint")),
         checkpoint_interval: Duration::from_millis(written.checkpoint_interval_ms),
+        witnesses: written.witnesses,
+        witness_quorum: written.witness_quorum,
         token_key_file: written.token_key_file.unwrap_or_else(|| folder.join("token-signing.pem")),
         data_dir: folder,
         database,
@@ -133,10 +140,23 @@ impl Layers {
     }
 }
 
-/// Everything but the inside of `issuers` has been checked, so the error is about one of them.
+/// Everything but the inside of the lists has been checked, so the error is about an item of one of them.
 fn unreadable(layers: &Layers, error: &figment::Error) -> ConfigError {
     let place = error.path.join(".");
-    layers.wrong("issuers", &format!("not right at `{place}`"), &format!("sound: {}", error.kind))
+    let list = if place.starts_with("witnesses") { "witnesses" } else { "issuers" };
+    layers.wrong(list, &format!("not right at `{place}`"), &format!("sound: {}", error.kind))
+}
+
+/// A quorum that cannot be reached would show nothing for ever.
+fn check_witnesses(layers: &Layers, witnesses: &[WitnessSetting], quorum: u32) -> Result<(), ConfigError> {
+    witness::check(witnesses).map_err(|limit| layers.wrong("witnesses", "a list", &limit))?;
+    if quorum as usize > witnesses.len() {
+        return Err(ConfigError::Conflict(format!(
+            "`witness_quorum` is {quorum}, but `witnesses` names {}: that many can never cosign",
+            witnesses.len()
+        )));
+    }
+    Ok(())
 }
 
 fn database(

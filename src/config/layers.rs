@@ -2,7 +2,7 @@
 //! limits, not what the values mean together (`build` does).
 
 use super::setting::{DefaultValue, Kind, MAXIMUM_TEXT_BYTES, SETTINGS, Setting};
-use super::{ConfigError, MAXIMUM_ISSUERS, Origin};
+use super::{ConfigError, MAXIMUM_ISSUERS, MAXIMUM_WITNESSES, Origin};
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
@@ -14,7 +14,16 @@ const PREFIX: &str = "CAIRN_";
 /// Variables that are ours without being settings: the value of the master key, the flags that are no settings, and what
 /// client commands and tests read.
 const MASTER_KEY: &str = "CAIRN_MASTER_KEY";
-const OTHER_VARIABLES: &[&str] = &[MASTER_KEY, "CAIRN_CONFIG", "CAIRN_JSON", "CAIRN_QUIET", "CAIRN_URL", "CAIRN_TOKEN"];
+const OTHER_VARIABLES: &[&str] = &[
+    MASTER_KEY,
+    "CAIRN_CONFIG",
+    "CAIRN_JSON",
+    "CAIRN_QUIET",
+    "CAIRN_URL",
+    "CAIRN_TOKEN",
+    "CAIRN_WITNESS_LOGS",
+    "CAIRN_WITNESS_NAME",
+];
 const TEST_VARIABLES: &str = "CAIRN_TEST_";
 /// How much of a wrong value is repeated, in characters.
 const SHOWN_CHARACTERS: usize = 40;
@@ -213,7 +222,7 @@ fn value_of(kind: Kind, text: &str) -> Value {
         Kind::Text | Kind::OneOf(_) => None,
         Kind::Switch => text.parse::<bool>().ok().map(Value::from),
         Kind::Whole { .. } => text.parse::<u64>().ok().map(Value::from),
-        Kind::Issuers => {
+        Kind::Issuers | Kind::Witnesses => {
             serde_json::from_str::<serde_json::Value>(text).ok().and_then(|list| Value::serialize(list).ok())
         }
     };
@@ -228,6 +237,7 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
         Kind::Whole { minimum, maximum } => whole(value).is_some_and(|number| (minimum..=maximum).contains(&number)),
         Kind::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
         Kind::Issuers => value.as_array().is_some_and(|issuers| issuers.len() <= MAXIMUM_ISSUERS),
+        Kind::Witnesses => value.as_array().is_some_and(|witnesses| witnesses.len() <= MAXIMUM_WITNESSES),
     };
     if keeps { Ok(()) } else { Err(limit(setting.kind)) }
 }
@@ -249,13 +259,16 @@ pub(super) fn limit(kind: Kind) -> String {
         Kind::Whole { minimum, maximum } => format!("a whole number from {minimum} to {maximum}"),
         Kind::OneOf(words) => format!("one of {}", words.join(", ")),
         Kind::Issuers => format!("a list of at most {MAXIMUM_ISSUERS} issuers"),
+        Kind::Witnesses => format!("a list of at most {MAXIMUM_WITNESSES} witnesses"),
     }
 }
 
 /// A wrong value, shortened. Where a free text is right, only its length is shown: it could hold a password.
 fn shown(kind: Kind, value: &Value) -> String {
     match (kind, value) {
-        (Kind::Text | Kind::Issuers, Value::String(_, text)) => format!("a text of {} bytes", text.len()),
+        (Kind::Text | Kind::Issuers | Kind::Witnesses, Value::String(_, text)) => {
+            format!("a text of {} bytes", text.len())
+        }
         (_, Value::String(_, text)) => {
             let start: String = text.chars().take(SHOWN_CHARACTERS).collect();
             format!("{start:?}")

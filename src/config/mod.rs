@@ -18,6 +18,7 @@ mod redacted;
 mod setting;
 #[cfg(test)]
 mod settings_test;
+mod witness;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::{ConfigError, Origin};
@@ -25,6 +26,7 @@ pub use issuer::{ExternalIssuer, MAXIMUM_ISSUERS, SignatureAlgorithm};
 pub use layers::{Flags, Sources};
 pub use redacted::RedactedSetting;
 pub use setting::{DefaultValue, Kind, MAXIMUM_TEXT_BYTES, SETTINGS, Setting};
+pub use witness::{MAXIMUM_WITNESSES, WitnessSetting};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -90,6 +92,10 @@ pub struct Settings {
     pub accesses_state_file: PathBuf,
     /// The least time between two checkpoints (`checkpoint_interval_ms`).
     pub checkpoint_interval: Duration,
+    /// Who is asked to cosign checkpoints (`witnesses`).
+    pub witnesses: Vec<WitnessSetting>,
+    /// How many of them must have cosigned the checkpoint that is shown (`witness_quorum`); at most as many as there are.
+    pub witness_quorum: u32,
     /// The key that signs the tokens of the embedded issuer (`token_key_file`).
     pub token_key_file: PathBuf,
     /// The life of a token of the embedded issuer (`access_token_life_s`).

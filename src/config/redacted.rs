@@ -60,6 +60,11 @@ impl Settings {
             "accesses_key_file" => path(&self.accesses_key_file),
             "accesses_state_file" => path(&self.accesses_state_file),
             "checkpoint_interval_ms" => milliseconds(self.checkpoint_interval),
+            "witnesses" => {
+                let urls: Vec<&str> = self.witnesses.iter().map(|witness| witness.url.as_str()).collect();
+                or_none(Some(urls.join(",")).filter(|urls| !urls.is_empty()))
+            }
+            "witness_quorum" => self.witness_quorum.to_string(),
             "token_key_file" => path(&self.token_key_file),
             "access_token_life_s" => self.access_token_life.as_secs().to_string(),
             "development_issuer" => self.development_issuer.to_string(),

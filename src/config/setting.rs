@@ -40,6 +40,8 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// A list of external issuers; in the environment a JSON array.
     Issuers,
+    /// A list of witnesses; in the environment a JSON array.
+    Witnesses,
 }
 
 /// What holds when nothing is written.
@@ -111,6 +113,8 @@ pub const SETTINGS: &[Setting] = &[
         "what was signed last",
     ),
     setting("checkpoint_interval_ms", whole(10, MINUTE_MS), Given("10000"), "least time between two checkpoints"),
+    setting("witnesses", Kind::Witnesses, Derived("none"), "who is asked to cosign checkpoints"),
+    setting("witness_quorum", whole(0, 16), Given("0"), "how many of them must have cosigned what is shown"),
     // Who may call
     setting("token_key_file", Kind::Text, Derived("<data_dir>/token-signing.pem"), "key of the embedded issuer"),
     setting("access_token_life_s", whole(30, 300), Given("300"), "life of a token of the embedded issuer"),

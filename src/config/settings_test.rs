@@ -97,8 +97,10 @@ fn every_number_keeps_its_limits_in_file_and_environment() {
             (i128::from(minimum) - 1, false),
             (i128::from(maximum) + 1, false),
         ] {
-            let in_file = Given::nothing().file(&format!("{} = {number}", setting.name));
-            let in_environment = Given::nothing().variable(&setting.variable(), &number.to_string());
+            // A quorum needs as many witnesses.
+            let nothing = || Given::nothing().variable("CAIRN_WITNESSES", &witnesses(MAXIMUM_WITNESSES));
+            let in_file = nothing().file(&format!("{} = {number}", setting.name));
+            let in_environment = nothing().variable(&setting.variable(), &number.to_string());
             for given in [in_file, in_environment] {
                 if is_within {
                     assert_eq!(value(&given.load().unwrap(), setting.name), number.to_string());
@@ -312,6 +314,40 @@ fn issuers_are_refused_one_by_one() {
     assert!(given(&format!("[{},{}]", issuer(0), issuer(0))).refused().contains("twice"));
 }
 
+fn witnesses(many: usize) -> String {
+    let witness = |number: usize| format!(r#"{{"url":"https://w{number}.example","vkey":"w{number}+00000000+key"}}"#);
+    format!("[{}]", (0..many).map(witness).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn witnesses_and_their_quorum_go_together() {
+    let list = witnesses;
+    let given = |text: &str, quorum: &str| {
+        Given::nothing().variable("CAIRN_WITNESSES", text).variable("CAIRN_WITNESS_QUORUM", quorum)
+    };
+    let settings = given(&list(MAXIMUM_WITNESSES), "16").load().unwrap();
+    assert_eq!((settings.witnesses.len(), settings.witness_quorum), (MAXIMUM_WITNESSES, 16));
+    assert_eq!(given(&list(2), "2").load().unwrap().witnesses[1].url, "https://w1.example");
+    assert!(given(&list(2), "3").refused().contains("`witness_quorum` is 3, but `witnesses` names 2"));
+    assert!(Given::nothing().variable("CAIRN_WITNESS_QUORUM", "1").refused().contains("names 0"));
+    assert!(given(&list(MAXIMUM_WITNESSES + 1), "0").refused().contains("a list of 17"));
+    for (from, to, part) in [
+        ("https://w0.example", "http://w0.example", "must be an https URL"),
+        ("https://w0.example", "https://u@w0.example", "without user"),
+        ("https://w0.example", "https://w0.example?a", "without user"),
+        ("w0+00000000+key", " ", "`vkey` is empty"),
+        ("w1+00000000+key", "w0+00000000+key", "twice"),
+        ("https://w1.example", "https://w0.example", "twice"),
+        ("\"vkey\"", "\"key\"", "key"),
+    ] {
+        let text = list(2).replacen(from, to, 1);
+        assert_ne!(text, list(2));
+        let refused = given(&text, "0").refused();
+        assert!(refused.contains("`witnesses`") && refused.contains(part), "{text}: {refused}");
+    }
+    assert!(given(r#"[{"url":"http://127.0.0.1:8090","vkey":"w"}]"#, "1").load().is_ok());
+}
+
 #[test]
 fn the_table_and_the_fields_are_one_list() {
     let wrong = Figment::from(Serialized::default("no_such_setting", 1)).extract::<Written>().err().unwrap();
@@ -340,7 +376,7 @@ fn the_example_names_every_setting_and_shows_the_defaults() {
     let settings = given.load().unwrap();
     let defaults = Given::nothing().load().unwrap();
     // These have no default that could be written down; the example shows how they look.
-    let illustrated = ["service_role", "issuers", "private_hosts", "metrics_listen", "otlp_endpoint"];
+    let illustrated = ["service_role", "witnesses", "issuers", "private_hosts", "metrics_listen", "otlp_endpoint"];
     for (line, default) in settings.redacted().into_iter().zip(defaults.redacted()) {
         assert_eq!(
             line.origin,

@@ -7,6 +7,7 @@ pub mod access_writer;
 pub mod accesses;
 pub mod append;
 pub mod archive;
+pub mod attestation;
 pub mod client;
 #[cfg(test)]
 mod contract_test;
@@ -22,6 +23,7 @@ pub mod writer;
 pub use accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};
 pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
 pub use archive::{Archive, Extent, RawEvent, RawPart};
+pub use attestation::{Attestations, KeptCosignature, KeptStatement};
 pub use client::{Client, ClientKeys};
 pub use error::StoreError;
 pub use query::{EventQuery, Head, KeptAnswer, KeptCheckpoint, RowPath, RowQuery, RowWanted, StoredPart};
@@ -64,7 +66,7 @@ pub type SingleRow = (Head, Option<Row>);
 
 /// A store: the same contract on both databases (`contract_test` is its definition).
 #[async_trait]
-pub trait Store: AccessStore + Archive + Send + Sync + 'static {
+pub trait Store: AccessStore + Archive + Attestations + Send + Sync + 'static {
     /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
     /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
     async fn append(

@@ -7,7 +7,7 @@ use crate::domain::time::{LifeTime, Timestamp};
 use crate::ledger::Frontier;
 use crate::projections::Row;
 use crate::store::accesses::{AccessHead, StoredAccess};
-use crate::store::{KeptCheckpoint, RowWanted, StoreError};
+use crate::store::{KeptCheckpoint, KeptCosignature, KeptStatement, RowWanted, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -204,6 +204,24 @@ pub(super) fn access_head_from(size: i64, recorded_at: i64, frontier: &[u8]) -> 
         return Err(corrupt("the tree and the log of accesses differ in size".to_owned()));
     }
     Ok(AccessHead { size, recorded_at: Timestamp::from_micros(recorded_at), frontier })
+}
+
+/// A cosignature's columns: origin, size, key, when it was made, line.
+pub(super) type CosignatureColumns = (String, i64, String, i64, String);
+
+/// A cosignature back from its columns.
+pub(super) fn cosignature_from(columns: CosignatureColumns) -> Result<KeptCosignature, StoreError> {
+    let (origin, size, key, cosigned_at, line) = columns;
+    Ok(KeptCosignature { origin, size: to_position(size)?, key, cosigned_at: to_position(cosigned_at)?, line })
+}
+
+/// A statement's columns: number, when it was made, note.
+pub(super) type StatementColumns = (i64, i64, String);
+
+/// A statement back from its columns.
+pub(super) fn statement_from(columns: StatementColumns) -> Result<KeptStatement, StoreError> {
+    let (number, stated_at, note) = columns;
+    Ok(KeptStatement { number: to_position(number)?, stated_at: Timestamp::from_micros(stated_at), note })
 }
 
 /// A stored number that counts from 0.

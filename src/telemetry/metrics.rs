@@ -69,6 +69,21 @@ pub const METRICS: &[MetricDescription] = &[
     metric("cairn_accesses_waiting", Gauge, "Answers that wait for their accesses to be durable."),
     metric("cairn_log_size", Gauge, "Events in the log."),
     metric("cairn_writer_waiting", Gauge, "Appends that wait for the writer."),
+    metric(
+        "cairn_witness_answers_total",
+        Counter,
+        "Answers of witnesses that were asked to cosign, by what they were.",
+    ),
+    metric(
+        "cairn_cosigned_checkpoint_size",
+        Gauge,
+        "Entries of the greatest checkpoint that enough witnesses cosigned.",
+    ),
+    metric(
+        "cairn_cosigned_checkpoint_time_seconds",
+        Gauge,
+        "When that checkpoint was signed, in seconds since the Unix epoch.",
+    ),
     metric("cairn_projection_stopped", Gauge, "1 where a projection, by name, has stopped at an event; else 0."),
 ];
 

@@ -345,6 +345,8 @@ async fn others(operation: &str, ground: &Ground) -> Option<Request> {
         "find_log_checkpoint" => Request::get("/v1/log/outcomes/checkpoint", Elsewhere::Public),
         "list_log_checkpoints" => Request::get("/v1/log/outcomes/checkpoints", Elsewhere::Public),
         "find_log_key" => Request::get("/v1/log/outcomes/key", Elsewhere::Public),
+        "list_log_keys" => Request::get("/v1/log/outcomes/keys", Elsewhere::Public),
+        "list_log_statements" => Request::get("/v1/log/outcomes/statements", Elsewhere::Public),
         "find_log_tile" => Request::get("/v1/log/outcomes/tile/0/000.p/3", Elsewhere::Public),
         "find_log_entries" => Request::get("/v1/log/outcomes/tile/entries/000.p/3", Elsewhere::Everybody),
         "prove_log_consistency" => Request::get("/v1/log/outcomes/consistency?from=1&to=3", Elsewhere::Public),

@@ -73,7 +73,12 @@ impl Place {
 
     /// The same with other settings, by the names of their variables.
     pub fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
-        let mut command = self.command(&["serve"]);
+        self.start(&["serve"], settings, "serving on ")
+    }
+
+    /// Starts a command that goes on, and waits until it says where.
+    pub fn start(&self, arguments: &[&str], settings: &[(&str, &str)], said: &str) -> Served {
+        let mut command = self.command(arguments);
         command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -81,7 +86,7 @@ impl Place {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let base = loop {
             let line = lines.next().expect("the service ended before it served").unwrap();
-            if let Some((_, rest)) = line.split_once("serving on ") {
+            if let Some((_, rest)) = line.split_once(said) {
                 break rest.split(' ').next().unwrap().to_owned();
             }
         };

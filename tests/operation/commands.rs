@@ -151,7 +151,7 @@ async fn every_command_has_help() {
     let place = Place::new(Backend::Sqlite).await;
     for command in [
         "serve", "demo", "sample", "import", "export", "verify", "accesses", "replay", "rebuild", "client", "token",
-        "openapi", "migrate", "doctor",
+        "openapi", "migrate", "doctor", "witness", "log",
     ] {
         place.run(&[command, "--help"]).expect_status(0);
     }

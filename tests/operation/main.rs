@@ -22,5 +22,8 @@ mod outage;
 mod power_cut;
 mod proxy;
 mod rollback;
+mod signer;
 mod small_disk;
 mod tampered;
+mod witness;
+mod witnessed;

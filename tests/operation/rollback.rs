@@ -7,10 +7,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const SOON: [(&str, &str); 1] = [("CAIRN_CHECKPOINT_INTERVAL_MS", "10")];
+pub const SOON: [(&str, &str); 1] = [("CAIRN_CHECKPOINT_INTERVAL_MS", "10")];
 
 /// Waits until everything that is recorded was signed.
-async fn all_signed(caller: &Client) {
+pub async fn all_signed(caller: &Client) {
     let size = caller.head().await + 1;
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -23,7 +23,7 @@ async fn all_signed(caller: &Client) {
     }
 }
 
-async fn stop(place: &Place, served: Served, people: usize) {
+pub async fn stop(place: &Place, served: Served, people: usize) {
     let caller = place.caller(&served);
     for _ in 0..people {
         caller.person().await;
@@ -42,7 +42,46 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn refused(place: &Place, said: &str) {
+/// A copy of a database of events that nobody serves, and the same put back in its place.
+pub struct Backup(String);
+
+impl Backup {
+    pub async fn of(place: &Place, name: &str) -> Self {
+        let backup = match Self::postgres(place) {
+            None => place.file(name).display().to_string(),
+            Some((_, database)) => format!("{database}_{name}"),
+        };
+        Self::copy_of(place, &Self::original(place), &backup).await;
+        Self(backup)
+    }
+
+    pub async fn restore(&self, place: &Place) {
+        Self::copy_of(place, &self.0, &Self::original(place)).await;
+    }
+
+    /// The cluster's URL without a database and the name of this one's.
+    fn postgres(place: &Place) -> Option<(&str, &str)> {
+        place.database().starts_with("postgres").then(|| place.database().rsplit_once('/').unwrap())
+    }
+
+    fn original(place: &Place) -> String {
+        let file = || place.file("cairn.db").display().to_string();
+        Self::postgres(place).map_or_else(file, |(_, database)| database.to_owned())
+    }
+
+    async fn copy_of(place: &Place, from: &str, to: &str) {
+        let Some((cluster, _)) = Self::postgres(place) else { return copy(Path::new(from), Path::new(to)) };
+        let mut admin = PgConnection::connect(&format!("{cluster}/postgres")).await.unwrap();
+        for sql in [
+            format!("DROP DATABASE IF EXISTS {to} WITH (FORCE)"),
+            format!("CREATE DATABASE {to} TEMPLATE {from} STRATEGY FILE_COPY"),
+        ] {
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+        }
+    }
+}
+
+pub fn refused(place: &Place, said: &str) {
     let served = place.run(&["serve"]).expect_status(3);
     assert!(served.err().contains(said), "{}", served.err());
     let doctor = place.run(&["doctor"]).expect_status(1);
@@ -51,18 +90,19 @@ fn refused(place: &Place, said: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_backup_is_refused() {
-    let place = Place::new(Backend::Sqlite).await;
-    let (database, backup, newest) = (place.file("cairn.db"), place.file("backup.db"), place.file("newest.db"));
-    stop(&place, place.serve_with(&SOON), 2).await;
-    copy(&database, &backup);
-    stop(&place, place.serve_with(&SOON), 3).await;
-    copy(&database, &newest);
-    place.run(&["doctor"]).expect_status(0);
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        stop(&place, place.serve_with(&SOON), 2).await;
+        let backup = Backup::of(&place, "old").await;
+        stop(&place, place.serve_with(&SOON), 3).await;
+        let newest = Backup::of(&place, "newest").await;
+        place.run(&["doctor"]).expect_status(0);
 
-    copy(&backup, &database);
-    refused(&place, "the database is behind: a checkpoint of 17 events was signed, and it has 14");
-    copy(&newest, &database);
-    stop(&place, place.serve_with(&SOON), 1).await;
+        backup.restore(&place).await;
+        refused(&place, "the database is behind: a checkpoint of 17 events was signed, and it has 14");
+        newest.restore(&place).await;
+        stop(&place, place.serve_with(&SOON), 1).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

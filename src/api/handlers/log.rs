@@ -5,8 +5,11 @@ use crate::api::problem::{Problem, Type};
 use crate::api::query::{limit, read};
 use crate::api::request::{Call, Path, Query};
 use crate::api::state::ApiState;
-use crate::api::views::log::{CheckpointList, CheckpointView, ConsistencyView, InclusionView};
-use crate::app::log::{Inclusion, LogKeeper, TileKind, TilePath};
+use crate::api::views::log::{
+    CheckpointList, CheckpointView, ConsistencyView, InclusionView, LogKeyList, LogKeyView, StatementList,
+    StatementView,
+};
+use crate::app::log::{Inclusion, LogError, LogKeeper, TileKind, TilePath};
 use crate::app::words::Scope;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -51,21 +54,23 @@ fn none(what: &str) -> Problem {
     Problem::new(Type::NotFound).detail(format!("there is no such {what}"))
 }
 
-/// The last signed checkpoint: how many events there are, and the root of their tree. A signed note as C2SP `tlog-checkpoint` has it.
+/// The last signed checkpoint: how many events there are, and the root of their tree. A signed note as C2SP `tlog-checkpoint` has it,
+/// with the cosignatures of witnesses (C2SP `tlog-cosignature`). Where the service asks for a quorum of them, the greatest that has it.
 ///
 /// Who may call: anybody.
 #[utoipa::path(tag = "log", operation_id = "find_log_checkpoint", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes")), security(()),
     responses((status = 200, content_type = "text/plain", body = String, description = "The signed note")))]
 #[get("/log/{log}/checkpoint")]
 pub async fn find_log_checkpoint(state: Data<ApiState>, log: Path<String>) -> Result<HttpResponse, Problem> {
-    let last = named(&state, &log)?.last().await?.ok_or_else(|| none("checkpoint yet"))?;
+    let shown = named(&state, &log)?.shown().await?;
+    let last = shown.ok_or_else(|| none("checkpoint yet, or too few witnesses have cosigned one"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, BRIEFLY))
         .body(last.note))
 }
 
-/// Checkpoints that were signed before, smallest first.
+/// Checkpoints that were signed, smallest first, each with the cosignatures that it has; also those that have none yet.
 ///
 /// Who may call: anybody.
 #[utoipa::path(tag = "log", operation_id = "list_log_checkpoints", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes"), CheckpointQuery), security(()),
@@ -84,6 +89,7 @@ pub async fn list_log_checkpoints(
     let next =
         kept.get(limit as usize).map(|next| format!("/v1/log/{log}/checkpoints?from={}&limit={limit}", next.size));
     kept.truncate(limit as usize);
+    let kept = keeper.with_cosignatures(kept).await?;
     let items = kept.into_iter().map(CheckpointView::from).collect();
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, BRIEFLY)).json(CheckpointList { items, next }))
 }
@@ -101,6 +107,44 @@ pub async fn find_log_key(state: Data<ApiState>, log: Path<String>) -> Result<Ht
         .content_type("text/plain; charset=utf-8")
         .insert_header((CACHE_CONTROL, BRIEFLY))
         .body(format!("{key}\n")))
+}
+
+/// What the log states about itself, in order: that another key signs it from a size on, or that another origin goes on where it
+/// ended, and what was lost. Each is a signed note (C2SP `signed-note`), signed by the old key and the new one.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "list_log_statements", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes")), security(()),
+    responses((status = 200, body = StatementList, description = "Signed statements")))]
+#[get("/log/{log}/statements")]
+pub async fn list_log_statements(state: Data<ApiState>, log: Path<String>) -> Result<HttpResponse, Problem> {
+    let stated = named(&state, &log)?.statements().await.map_err(unusable)?;
+    let items = stated.iter().map(StatementView::of).collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, BRIEFLY)).json(StatementList { items }))
+}
+
+/// The keys that sign or signed the log, and the logs that it continues, with the sizes of the checkpoints that each signs. Follow them from
+/// a key that you have kept, by the statements: whoever changes the history could change this answer too.
+///
+/// Who may call: anybody.
+#[utoipa::path(tag = "log", operation_id = "list_log_keys", params(("log" = String, Path, description = "`outcomes` or `accesses`", example = "outcomes")), security(()),
+    responses((status = 200, body = LogKeyList, description = "The keys, the oldest first")))]
+#[get("/log/{log}/keys")]
+pub async fn list_log_keys(state: Data<ApiState>, log: Path<String>) -> Result<HttpResponse, Problem> {
+    let keys = named(&state, &log)?.known_keys().await.map_err(unusable)?;
+    let items = keys.into_iter().map(LogKeyView::from).collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, BRIEFLY)).json(LogKeyList { items }))
+}
+
+/// What is kept of the log's own statements cannot be used: the operator's business alone.
+fn unusable(error: LogError) -> Problem {
+    match error {
+        LogError::App(error) => error.into(),
+        error => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "the statements of the log cannot be shown");
+            Problem::new(Type::Internal)
+        }
+    }
 }
 
 /// A tile of hashes, as C2SP `tlog-tiles` has it: `0/x001/x234/067`, or `0/000.p/17` for the first 17 of it.

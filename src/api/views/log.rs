@@ -1,6 +1,7 @@
 //! Answers about the log: checkpoints and proofs.
 
-use crate::app::log::{Inclusion, KeptCheckpoint};
+use crate::app::log::{Inclusion, KeptCheckpoint, KnownKey, SignedStatement, Statement};
+use crate::app::words::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +12,7 @@ pub struct CheckpointView {
     pub size: u64,
     /// When it was signed.
     pub signed_at: String,
-    /// The signed note, verbatim.
+    /// The signed note, verbatim, with the cosignatures of witnesses.
     pub note: String,
 }
 
@@ -28,6 +29,66 @@ pub struct CheckpointList {
     pub items: Vec<CheckpointView>,
     /// Where the list goes on.
     pub next: Option<String>,
+}
+
+/// What the log states about itself.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StatementView {
+    /// `key_rotation` or `new_origin`.
+    #[schema(example = "key_rotation")]
+    pub kind: String,
+    /// When it was stated.
+    pub stated_at: String,
+    /// The signed note, verbatim.
+    pub note: String,
+}
+
+impl StatementView {
+    /// The statement as it is shown.
+    #[must_use]
+    pub fn of(signed: &SignedStatement) -> Self {
+        let kind = match signed.statement() {
+            Statement::KeyRotation(_) => "key_rotation",
+            Statement::NewOrigin(_) => "new_origin",
+        };
+        let stated_at = Timestamp::from_micros(signed.statement().stated_at()).to_string();
+        Self { kind: kind.to_owned(), stated_at, note: signed.to_string() }
+    }
+}
+
+/// Statements of the log about itself, in order.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StatementList {
+    /// The statements.
+    pub items: Vec<StatementView>,
+}
+
+/// A key of a log.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogKeyView {
+    /// The log that it signs.
+    pub origin: String,
+    /// The verifier key (C2SP `signed-note`).
+    pub key: String,
+    /// The smallest tree that it signs.
+    pub from_size: u64,
+    /// The greatest that it signed; absent while it signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_size: Option<u64>,
+}
+
+impl From<KnownKey> for LogKeyView {
+    fn from(known: KnownKey) -> Self {
+        let KnownKey { origin, key } = known;
+        Self { origin: origin.to_string(), key: key.key.to_string(), from_size: key.from, until_size: key.until }
+    }
+}
+
+/// The keys of the log and of those that it continues, the oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogKeyList {
+    /// The keys.
+    pub items: Vec<LogKeyView>,
 }
 
 /// A proof that one tree goes on from another.

@@ -1,12 +1,15 @@
 //! Signing: what may be signed, when, and where it is kept.
 
+use crate::app::auth::KeyFileError;
+use crate::app::log::cosign::WitnessPolicy;
 use crate::app::log::guard::{Guard, GuardError};
 use crate::app::log::nodes::construct;
+use crate::app::log::statements::{self, StatementsError, chain_of, check_signs};
 use crate::app::log::tree::LogTree;
 use crate::app::{App, AppError};
 use crate::ledger::{
-    Checkpoint, CheckpointError, Hash, KeyName, NoteSigner, Origin, SignedCheckpoint, SigningFailed, SigningSeed,
-    Trust, VerifierKey, range_root,
+    Checkpoint, CheckpointError, Hash, KeyChain, KeyName, NoteSigner, Origin, SignedCheckpoint, SignedStatement,
+    SigningFailed, SigningSeed, StatementError, Trust, VerifierKey, range_root,
 };
 use crate::store::KeptCheckpoint;
 use std::path::PathBuf;
@@ -64,6 +67,56 @@ pub enum LogError {
         /// Leaves that were signed.
         signed: u64,
     },
+    /// What the log stated about itself cannot be used.
+    #[error(transparent)]
+    Statements(#[from] StatementsError),
+    /// The log ended by a statement.
+    #[error(
+        "the log {origin} has ended: {new_origin} goes on in its place. Set log_origin (of the accesses: accesses_origin) to it"
+    )]
+    Ended {
+        /// The log that ended.
+        origin: String,
+        /// The one that goes on.
+        new_origin: String,
+    },
+    /// Another key signs the log.
+    #[error(
+        "the log is signed with another key now, {current}. Start again with its file; if `cairn log` broke off, run the \
+         command again"
+    )]
+    OtherKey {
+        /// The key that signs.
+        current: String,
+    },
+    /// The key's file cannot be used.
+    #[error("the file of a key that signs checkpoints cannot be used")]
+    Key(#[source] KeyFileError),
+    /// The key's file is not there.
+    #[error("the key that signs checkpoints, {path}, is not there")]
+    NoKey {
+        /// Where it has to be.
+        path: PathBuf,
+    },
+    /// A process signs, or a command is changing the signer.
+    #[error("a process signs the log, or another command is at work: stop every process that serves it first")]
+    Busy,
+    /// Nothing was signed that could end.
+    #[error(
+        "nothing was signed under this origin yet: set log_origin (of the accesses: accesses_origin) to another name, and nothing more is needed"
+    )]
+    NothingSigned,
+    /// The log can go on.
+    #[error(
+        "the database goes on from everything that was signed: a new origin without need only makes people doubt it"
+    )]
+    NothingIsLost,
+    /// A log of that name was there before.
+    #[error("{0} is or was the name of a log here: a new origin has a name that nobody had")]
+    OriginUsed(String),
+    /// The statement cannot be signed.
+    #[error("the statement cannot be signed")]
+    Stating(#[source] StatementError),
     /// The cryptography library refused.
     #[error("the checkpoint cannot be signed")]
     Signing(#[source] CheckpointError),
@@ -93,7 +146,11 @@ pub struct LogKeeper {
     tree: Arc<dyn LogTree>,
     origin: Origin,
     signer: NoteSigner,
-    key: [VerifierKey; 1],
+    /// The keys that signed it and the one that does, and which sizes each.
+    chain: KeyChain,
+    keys: Vec<VerifierKey>,
+    guard_file: PathBuf,
+    policy: WitnessPolicy,
     /// Held while a checkpoint is signed: one after the other.
     guard: Mutex<Guard>,
     /// Why the last attempt to sign failed, if it did.
@@ -110,13 +167,20 @@ impl LogKeeper {
         let origin: Origin = settings.origin.parse().map_err(|_| name())?;
         let key_name: KeyName = settings.origin.parse().map_err(|_| name())?;
         let signer = NoteSigner::new(key_name, &settings.seed)?;
-        let key = [signer.verifier_key().clone()];
+        let stated = statements::read(app.store.as_ref(), &settings.guard_file, &origin).await?;
+        // It tells of at least the own key.
+        let chain = chain_of(&origin, Some(signer.verifier_key()), &stated)?.ok_or_else(name)?;
+        check_signs(&chain, signer.verifier_key())?;
+        let keys = chain.keys().iter().map(|one| one.key.clone()).collect();
         let keeper = Self {
             app,
             tree,
             origin,
             signer,
-            key,
+            chain,
+            keys,
+            guard_file: settings.guard_file.clone(),
+            policy: WitnessPolicy::default(),
             guard: Mutex::new(Guard::at(settings.guard_file)),
             failure: std::sync::Mutex::default(),
         };
@@ -151,7 +215,7 @@ impl LogKeeper {
 
     /// Whether the tree goes on from a checkpoint of ours.
     async fn hold_against(&self, signed: &SignedCheckpoint) -> Result<(), LogError> {
-        let trust = Trust { origin: &self.origin, log_keys: &self.key, witness_keys: &[], quorum: 0 };
+        let trust = Trust { origin: &self.origin, log_keys: &self.keys, witness_keys: &[], quorum: 0 };
         let opened = signed.open(&trust).map_err(LogError::Foreign)?;
         let (entries, found) = (self.tree.entries(), self.tree.head().await.map_err(AppError::from)?.size);
         let signed = opened.checkpoint.size;
@@ -179,6 +243,7 @@ impl LogKeeper {
     /// As [`Self::open`]; nothing was signed then.
     pub async fn sign(&self) -> Result<KeptCheckpoint, LogError> {
         let guard = self.guard.lock().await;
+        self.check_signer().await?;
         let last = match guard.read().await? {
             Some(last) => Some(last),
             None => self.kept().await?,
@@ -254,6 +319,55 @@ impl LogKeeper {
     /// [`AppError::Store`].
     pub async fn signed_from(&self, size: u64, limit: u32) -> Result<Vec<KeptCheckpoint>, AppError> {
         Ok(self.app.store.checkpoints(self.origin.as_str(), size, limit).await?)
+    }
+
+    /// Every statement of this log about itself that is kept, and of those that it continues or that continue it.
+    ///
+    /// # Errors
+    /// [`LogError::Statements`], or the store's.
+    pub async fn statements(&self) -> Result<Vec<SignedStatement>, LogError> {
+        statements::read(self.app.store.as_ref(), &self.guard_file, &self.origin).await
+    }
+
+    /// Keeps every statement in both places, the database and the file system, wherever it is missing.
+    ///
+    /// # Errors
+    /// As [`Self::statements`], or where one cannot be written.
+    pub async fn settle_statements(&self) -> Result<(), LogError> {
+        statements::settle(self.app.store.as_ref(), &self.guard_file, &self.statements().await?).await
+    }
+
+    /// Whether no other process stated meanwhile that another key signs.
+    async fn check_signer(&self) -> Result<(), LogError> {
+        let own = self.signer.verifier_key();
+        match chain_of(&self.origin, Some(own), &self.statements().await?)? {
+            Some(chain) => check_signs(&chain, own),
+            None => Ok(()),
+        }
+    }
+
+    /// The keys of this log and of those that it continues, with the sizes that each signs.
+    ///
+    /// # Errors
+    /// As [`Self::statements`].
+    pub async fn known_keys(&self) -> Result<Vec<statements::KnownKey>, LogError> {
+        Ok(statements::known_keys(&self.chain, &self.statements().await?)?)
+    }
+
+    /// Asks these witnesses to cosign what is signed, and shows what enough of them cosigned.
+    #[must_use]
+    pub fn with_witnesses(self, policy: WitnessPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Which witnesses are asked.
+    #[must_use]
+    pub const fn policy(&self) -> &WitnessPolicy {
+        &self.policy
+    }
+
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The app that its verbs are of.

@@ -1,17 +1,25 @@
 //! A log as auditors see it: signed checkpoints, tiles and proofs. Joins `ledger` (what is signed and proved, pure) with
 //! the store (the tree's hashes) and a file of its own (what was signed last). Which log it is, a [`LogTree`] says.
 
+mod cosign;
+mod cosign_asking;
 mod guard;
 mod keeper;
 mod nodes;
 mod proofs;
+mod statement_making;
+mod statements;
 mod tree;
 
-pub use crate::ledger::{SigningSeed, TileKind, TilePath};
+pub use crate::ledger::{ReasonCode, SignedStatement, SigningSeed, Statement, TileKind, TilePath, VerifierKey};
 pub use crate::store::KeptCheckpoint;
+pub use cosign::{WitnessAddress, WitnessPolicy};
+pub use cosign_asking::{WitnessClient, WitnessProblem};
 pub use guard::GuardError;
 pub use keeper::{LogError, LogKeeper, LogSettings, verifier_key};
 pub use proofs::Inclusion;
+pub use statement_making::{NewOriginWanted, SignerDesk, Stated};
+pub use statements::{KnownKey, SignerFiles, StatementsError};
 pub use tree::{Entry, LogTree, OutcomesTree};
 
 use std::sync::Arc;

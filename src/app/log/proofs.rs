@@ -1,4 +1,5 @@
-//! Tiles and proofs of a log, all of them within its last checkpoint: nothing is proved that was not signed.
+//! Tiles and proofs of a log, all of them within its last checkpoint: nothing is proved that was not signed. That an entry is in
+//! it is proved under the checkpoint that is shown, which enough witnesses cosigned where the operator asks for it.
 
 use crate::app::AppError;
 use crate::app::accesses::About;
@@ -79,7 +80,7 @@ impl LogKeeper {
     /// [`AppError::NotAllowed`] without the scope, else [`AppError::Store`].
     pub async fn prove_entry(&self, caller: &Caller, position: u64) -> Result<Option<Inclusion>, AppError> {
         allow(caller, self.tree().scope())?;
-        let Some(checkpoint) = self.last().await? else { return Ok(None) };
+        let Some(checkpoint) = self.shown().await? else { return Ok(None) };
         if position >= checkpoint.size {
             return Ok(None);
         }
@@ -115,6 +116,11 @@ impl LogKeeper {
             let detail = "is at least 1 and at most `to`".to_owned();
             return Err(AppError::InvalidQuery { parameter: "from", detail });
         }
+        self.consistency(from, to).await
+    }
+
+    /// The same for whoever has ruled out what cannot be proved.
+    pub(super) async fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, AppError> {
         construct(self.tree(), move |fetch: &mut dyn FnMut(_) -> Hash| {
             consistency_proof(from, to, &mut |node| Ok(fetch(node)))
         })

@@ -7,7 +7,8 @@ use crate::cli::CommonArguments;
 use crate::cli::export::ExportArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::service::{Sources, open_app, open_log, open_store};
+use crate::cli::service::{Sources, open_app, open_store};
+use crate::cli::signer::open_log;
 use crate::config::Settings;
 use std::sync::Arc;
 

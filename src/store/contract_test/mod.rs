@@ -31,6 +31,7 @@ mod accesses;
 mod agree;
 mod appends;
 mod archive;
+mod attestation;
 mod audit;
 mod database;
 mod events;

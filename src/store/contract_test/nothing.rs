@@ -7,9 +7,9 @@ use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::Row;
 use crate::store::{
-    AccessHead, AccessQuery, AccessStore, Appended, Archive, Client, EventQuery, Extent, Group, Head, KeptAnswer,
-    KnownRecorder, NewAccess, RawEvent, RawPart, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store, StoreError,
-    StoredAccess, StoredPart,
+    AccessHead, AccessQuery, AccessStore, Appended, Archive, Attestations, Client, EventQuery, Extent, Group, Head,
+    KeptAnswer, KeptCosignature, KeptStatement, KnownRecorder, NewAccess, RawEvent, RawPart, Reach, Rejection,
+    RowQuery, RowWanted, SingleRow, Store, StoreError, StoredAccess, StoredPart,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -176,6 +176,25 @@ impl Archive for NothingStore {
     }
 }
 
+#[async_trait]
+impl Attestations for NothingStore {
+    async fn put_cosignature(&self, _: &KeptCosignature) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn cosignatures(&self, _: &str, _: u64, _: u64) -> Result<Vec<KeptCosignature>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn last_cosigned(&self, _: &str, _: &[String], _: u32) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+    async fn put_statement(&self, _: Timestamp, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn statements(&self) -> Result<Vec<KeptStatement>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 /// Runs a statement on a store that does nothing, and expects it to fail.
 async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> + Send + 'static) {
     assert!(tokio::spawn(statement).await.is_err(), "{name} holds for a store that does nothing");
@@ -184,7 +203,7 @@ async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> 
 #[tokio::test]
 async fn the_suite_fails_a_store_that_does_nothing() {
     use super::ground_test::Ground;
-    use super::{accesses, appends, archive, events, groups, log, rebuilds, rows, waiting};
+    use super::{accesses, appends, archive, attestation, events, groups, log, rebuilds, rows, waiting};
     macro_rules! all_fail {
         ($($module:ident::$name:ident)*) => {$(
             must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
@@ -203,6 +222,8 @@ async fn the_suite_fails_a_store_that_does_nothing() {
         rows::clients_and_assertions_are_kept
         groups::a_key_twice_in_an_atomic_group_does_not_break_it_in_two
         groups::each_item_of_a_refused_group_says_why
+        attestation::a_cosignature_is_kept_as_it_first_came_and_counted_once
+        attestation::statements_are_kept_in_their_order
         events::events_are_read_as_they_were_appended
         events::an_answer_names_the_head_that_it_is_complete_to
         rebuilds::rows_that_are_folded_anew_equal_the_live_ones

@@ -5,13 +5,14 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 13] = [
+const TRIGGERS: [&str; 15] = [
     "access_has_no_gaps",
     "access_head_is_never_removed",
     "access_head_never_shrinks",
     "access_is_append_only",
     "access_subtree_is_append_only",
     "checkpoint_is_append_only",
+    "cosignature_is_append_only",
     "event_has_no_gaps",
     "event_is_append_only",
     "log_head_is_never_removed",
@@ -19,13 +20,15 @@ const TRIGGERS: [&str; 13] = [
     "log_subtree_is_append_only",
     "part_is_never_changed",
     "part_is_never_emptied",
+    "statement_is_append_only",
 ];
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'), \
     current_setting('server_version_num')::integer, current_setting('session_replication_role')";
 const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') \
     AND tgrelid IN \
         ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
-         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass)";
+         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass, \
+         'cosignature'::regclass, 'statement'::regclass)";
 // In one statement, so that no append comes in between.
 const AGREE: &str = "SELECT l.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) \
         AND a.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM access) \
@@ -34,7 +37,8 @@ const AGREE: &str = "SELECT l.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM
 const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
     OR EXISTS (SELECT 1 FROM pg_class WHERE pg_has_role(current_user, relowner, 'MEMBER') AND oid IN \
         ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
-         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass)) \
+         'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass, \
+         'cosignature'::regclass, 'statement'::regclass)) \
     OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE') \
     OR has_table_privilege('access', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('access_subtree', 'UPDATE, DELETE, TRUNCATE')";
 

@@ -4,6 +4,7 @@
 mod accesses;
 mod append;
 mod archive;
+mod attestation;
 mod check;
 mod clients;
 mod follow;
@@ -74,7 +75,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// What the service's role may do; it owns nothing.
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
-    GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint, access, access_subtree TO {role}; \
+    GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint, access, access_subtree, cosignature, \
+    statement TO {role}; \
     GRANT SELECT, INSERT, DELETE ON part TO {role}; \
     GRANT UPDATE (key_id, bytes) ON part TO {role}; \
     GRANT SELECT, UPDATE ON log_head, access_head TO {role}; \

@@ -5,7 +5,7 @@ use crate::store::sqlite::SqliteStore;
 use std::sync::atomic::Ordering;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 29] = [
+const TRIGGERS: [&str; 35] = [
     "access_has_no_gaps",
     "access_head_changes_with_the_log",
     "access_head_is_behind_the_last_access",
@@ -21,6 +21,9 @@ const TRIGGERS: [&str; 29] = [
     "checkpoint_is_append_only_delete",
     "checkpoint_is_append_only_update",
     "checkpoint_is_never_replaced",
+    "cosignature_is_append_only_delete",
+    "cosignature_is_append_only_update",
+    "cosignature_is_never_replaced",
     "event_has_no_gaps",
     "event_is_append_only_delete",
     "event_is_append_only_update",
@@ -35,6 +38,9 @@ const TRIGGERS: [&str; 29] = [
     "log_subtree_is_never_replaced",
     "part_is_never_changed",
     "part_is_never_replaced",
+    "statement_is_append_only_delete",
+    "statement_is_append_only_update",
+    "statement_is_never_replaced",
 ];
 
 impl SqliteStore {

@@ -5,6 +5,7 @@
 mod accesses;
 mod append;
 mod archive;
+mod attestation;
 mod check;
 mod checkpoint;
 mod clients;

@@ -1,0 +1,189 @@
+//! What signs each log, as the settings say: its key, its files, its witnesses. Opens keepers; what may be signed is theirs.
+
+use crate::app::App;
+use crate::app::accesses::AccessesTree;
+use crate::app::auth::SigningKey;
+use crate::app::log::{
+    LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SignerDesk, SignerFiles, SigningSeed, VerifierKey,
+    WitnessAddress, WitnessClient, WitnessPolicy,
+};
+use crate::cli::failure::Failure;
+use crate::cli::service::make_parent;
+use crate::config::Settings;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Opens the logs' keepers, which refuse a database that does not go on from what was signed. `make_keys` says whether
+/// missing keys are made: for whoever serves, not for whoever looks.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_logs(settings: &Settings, app: &App, make_keys: bool) -> Result<Logs, Failure> {
+    let [outcomes, accesses] = signers(settings, app);
+    Ok(Logs {
+        outcomes: Arc::new(outcomes.open(app, make_keys).await?),
+        accesses: Arc::new(accesses.open(app, make_keys).await?),
+    })
+}
+
+/// Opens the keeper of the log of events alone, as [`open_logs`] does it.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
+    let [outcomes, _] = signers(settings, app);
+    outcomes.open(app, make_key).await
+}
+
+/// What signs one log.
+pub struct Signer<'a> {
+    /// The log's name in paths.
+    pub log: &'static str,
+    /// The setting of its name for ever.
+    pub origin_setting: &'static str,
+    tree: Arc<dyn LogTree>,
+    origin: &'a str,
+    files: SignerFiles,
+    settings: &'a Settings,
+}
+
+/// What signs each log, as the settings say.
+#[must_use]
+pub fn signers<'a>(settings: &'a Settings, app: &App) -> [Signer<'a>; 2] {
+    let outcomes = Signer {
+        log: "outcomes",
+        origin_setting: "log_origin",
+        tree: Arc::new(OutcomesTree(Arc::clone(app.store()))),
+        origin: &settings.log_origin,
+        files: SignerFiles { key: settings.log_key_file.clone(), guard: settings.log_state_file.clone() },
+        settings,
+    };
+    let accesses = Signer {
+        log: "accesses",
+        origin_setting: "accesses_origin",
+        tree: Arc::new(AccessesTree(Arc::clone(app.store()))),
+        origin: &settings.accesses_origin,
+        files: SignerFiles { key: settings.accesses_key_file.clone(), guard: settings.accesses_state_file.clone() },
+        settings,
+    };
+    [outcomes, accesses]
+}
+
+impl Signer<'_> {
+    /// Whether nothing was signed here yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        !self.files.key.exists() && !self.files.guard.exists()
+    }
+
+    /// Opens the keeper, with the witnesses that it asks.
+    ///
+    /// # Errors
+    /// [`Failure`] with what to do about it.
+    pub async fn open(self, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
+        let unusable = || unusable_key(&self.files.key);
+        let key = if make_key {
+            make_parent(&self.files.key)?;
+            SigningKey::open_or_create(&self.files.key, &app.fresh_key()).map(Some)
+        } else {
+            SigningKey::open(&self.files.key)
+        };
+        let key = key.map_err(|error| unusable().because(error))?;
+        let key = key.ok_or_else(|| unusable().because("it is not there"))?;
+        let seed = key.seed().map_err(|error| unusable().because(error))?;
+        let policy = witness_policy(self.settings)?;
+        let log_settings = LogSettings {
+            origin: self.origin.to_owned(),
+            seed: SigningSeed::new(*seed),
+            guard_file: self.files.guard.clone(),
+        };
+        let log = LogKeeper::open(app.clone(), self.tree, log_settings).await.map_err(unsigned)?;
+        Ok(log.with_witnesses(policy))
+    }
+
+    /// Where the signer itself is changed.
+    #[must_use]
+    pub fn desk(self, app: App) -> SignerDesk {
+        SignerDesk::new(app, self.tree, self.origin.to_owned(), self.files)
+    }
+}
+
+fn unusable_key(path: &Path) -> Failure {
+    Failure::configuration(format!("the key that signs checkpoints, {}, cannot be used", path.display()))
+}
+
+/// The key that verifies the log's checkpoints, from the signer's own file; `None` where that is not here.
+///
+/// # Errors
+/// [`Failure`] where it is here and cannot be used.
+pub fn log_verifier_key(settings: &Settings) -> Result<Option<VerifierKey>, Failure> {
+    let unusable = || unusable_key(&settings.log_key_file);
+    let key = SigningKey::open(&settings.log_key_file);
+    let Some(key) = key.map_err(|error| unusable().because(error))? else { return Ok(None) };
+    let seed = key.seed().map_err(|error| unusable().because(error))?;
+    let key = crate::app::log::verifier_key(&settings.log_origin, &SigningSeed::new(*seed));
+    key.map(Some).map_err(|error| Failure::configuration(error.to_string()))
+}
+
+/// Why nothing is signed, as an end of a command.
+pub(super) fn unsigned(error: LogError) -> Failure {
+    match error {
+        LogError::Name(_) => Failure::configuration(error.to_string()),
+        error => Failure::unavailable(error.to_string()).because_of(&error),
+    }
+}
+
+/// Says of every log that this process signs it, until what it answers is dropped.
+///
+/// # Errors
+/// [`Failure`] while a command changes a signer.
+pub(super) fn lock_to_sign(settings: &Settings, app: &App) -> Result<Vec<File>, Failure> {
+    let changing =
+        || Failure::unavailable("`cairn log` is changing the signer: start again when it is done".to_owned());
+    let lock = |signer: Signer<'_>| {
+        let lock = signer.files.lock_to_sign();
+        lock.map_err(|error| Failure::unavailable(error.to_string()).because_of(&error))?.ok_or_else(changing)
+    };
+    signers(settings, app).into_iter().map(lock).collect()
+}
+
+/// Signs every log and asks its witnesses, in tasks of their own until they are aborted.
+///
+/// # Errors
+/// As [`witness_client`].
+pub(super) fn keep_signing(logs: &Logs, settings: &Settings) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let (client, interval) = (witness_client()?, settings.checkpoint_interval);
+    let mut tasks = Vec::new();
+    for (_, keeper) in logs.all() {
+        tasks.push(keeper.keep_signing(interval));
+        tasks.extend(keeper.keep_collecting(&client, interval));
+    }
+    Ok(tasks)
+}
+
+/// What asks witnesses.
+///
+/// # Errors
+/// [`Failure`] where TLS cannot be set up.
+pub(super) fn witness_client() -> Result<WitnessClient, Failure> {
+    WitnessClient::new()
+        .map_err(|error| Failure::unavailable("the client for witnesses cannot be made".to_owned()).because(error))
+}
+
+/// The witnesses of the settings, each with its key.
+fn witness_policy(settings: &Settings) -> Result<WitnessPolicy, Failure> {
+    let mut witnesses: Vec<WitnessAddress> = Vec::with_capacity(settings.witnesses.len());
+    for witness in &settings.witnesses {
+        let no = |what: &str| Failure::configuration(format!("`witnesses`: the vkey of {} {what}", witness.url));
+        let key = witness.vkey.trim().parse();
+        let key = key.map_err(|error| no("cannot be read").because(error))?;
+        let address = WitnessAddress::new(&witness.url, key).ok_or_else(|| no("is none of a cosigner (type 0x04)"))?;
+        if witnesses.iter().any(|earlier| earlier.key.public_key() == address.key.public_key()) {
+            return Err(no("is that of another witness, too: one key is one witness"));
+        }
+        witnesses.push(address);
+    }
+    Ok(WitnessPolicy { witnesses, quorum: settings.witness_quorum })
+}
