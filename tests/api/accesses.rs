@@ -410,6 +410,8 @@ const LEAVES_NONE: &[(&str, &str)] = &[
     ("find_log_checkpoint", "hashes alone"),
     ("list_log_checkpoints", "hashes alone"),
     ("find_log_key", "a public key"),
+    ("list_log_keys", "public keys"),
+    ("list_log_statements", "what the log says of itself"),
     ("find_log_tile", "hashes alone"),
     ("prove_log_consistency", "hashes alone"),
     (
