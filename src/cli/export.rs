@@ -32,6 +32,9 @@ pub struct ExportArguments {
     /// Open sealed parts with the keys: names and people's own words stand in the files in the clear
     #[arg(long)]
     pub open: bool,
+    /// Export from a database whose keys are not here: nobody whose data is taken away can be told of it
+    #[arg(long, conflicts_with = "open")]
+    pub unrecorded: bool,
     /// The log's key, where the signer's own file is not here
     #[arg(long, value_name = "VKEY")]
     pub key: Option<VerifierKey>,
@@ -67,11 +70,14 @@ impl std::fmt::Debug for ExportArguments {
 /// # Errors
 /// Where the store or the service does not answer, the folder cannot be written, or there is nothing to export.
 pub async fn run(common: &CommonArguments, arguments: ExportArguments) -> Result<(), Failure> {
-    let of_the_log =
-        arguments.organisation.is_some() || arguments.person.is_some() || arguments.open || arguments.key.is_some();
+    let of_the_log = arguments.organisation.is_some()
+        || arguments.person.is_some()
+        || arguments.open
+        || arguments.unrecorded
+        || arguments.key.is_some();
     match &arguments.url {
         Some(_) if of_the_log => Err(Failure::configuration(
-            "--organisation, --person, --open and --key export from the store; with --url the service answers what its \
+            "--organisation, --person, --open, --unrecorded and --key export from the store; with --url the service answers what its \
              caller may see"
                 .to_owned(),
         )),

@@ -5,11 +5,12 @@ mod tell;
 use crate::app::audit::{
     Auditor, EarlierCheckpoint, LiveLog, OUTCOMES, Report, Step, Verdict, VerifierKey, verify_folder, verify_store,
 };
+use crate::app::log::LogError;
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::service::{open_keys, open_store};
-use crate::cli::signer::log_verifier_key;
+use crate::cli::signer::{log_verifier_key, unsigned};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -25,7 +26,7 @@ pub struct VerifyArguments {
     /// The export; without it the log of --data-dir or --database-url is verified where it lives
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
-    /// The log's key as you keep it; give each that the log ever had
+    /// A key of the log as you keep it; what the log stated about its keys must lead from it to the others
     #[arg(long, value_name = "VKEY")]
     pub key: Vec<VerifierKey>,
     /// A checkpoint that you kept: the log must go on from it
@@ -110,6 +111,7 @@ async fn live(common: &CommonArguments, auditor: &Auditor, arguments: &VerifyArg
         origin: settings.log_origin.clone(),
         key: log_verifier_key(&settings)?,
         guard: if state.exists() { Some(kept(state)?) } else { None },
+        guard_file: state.clone(),
     };
     let mut progress = None;
     let mut show = |done, total| {
@@ -118,7 +120,10 @@ async fn live(common: &CommonArguments, auditor: &Auditor, arguments: &VerifyArg
     let report = verify_store(store.as_ref(), vault.as_ref(), &log, auditor, &mut show).await;
     progress.into_iter().for_each(Progress::finish);
     store.close().await;
-    Ok(report?)
+    report.map_err(|error| match error {
+        LogError::App(error) => error.into(),
+        error => unsigned(error),
+    })
 }
 
 fn without_keys(failure: Failure) -> Failure {

@@ -3,6 +3,7 @@
 use crate::auditing::{OURS, SECOND, THEIRS, as_organisation, files, fill, record_people, verified};
 use crate::binary::Place;
 use crate::support::{Backend, backends};
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use std::path::Path;
 use std::process::Stdio;
@@ -163,6 +164,48 @@ async fn a_folder_that_holds_something_else_is_left_alone() {
     verified(&place, &["keyless", "--key", key.trim()]);
     for arguments in [vec!["--words"], vec!["--open", "--url", "http://127.0.0.1:1"]] {
         place.run(&[&QUIET[..], &["--out", "x"], &arguments].concat()).expect_status(2);
+    }
+}
+
+/// What a person is told of the exports that took their data away.
+async fn exports_of(place: &Place, person: &str) -> Vec<Value> {
+    let served = place.serve();
+    let found =
+        as_organisation(place, &served.base, "RX1").get(&format!("/v1/people/{person}/accesses?order=oldest")).await;
+    assert_eq!(served.terminate(), Some(0));
+    let items = found.expect(200).body["items"].as_array().unwrap().clone();
+    items.into_iter().filter(|access| access["operation"] == "export").collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_told_to_those_whose_data_it_takes_away() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let filled = fill(&place, 0).await;
+        export(&place, "sealed", &[]);
+        export(&place, "opened", &["--person", &filled.ours, "--open"]);
+        let of_ours = exports_of(&place, &filled.ours).await;
+        let said = |access: &Value| json!([access["client"], access["through"], access["parts"], access["kinds"]]);
+        let kinds = json!({"narrative": 1, "outcome": 1, "person": 1});
+        assert_eq!(
+            of_ours.iter().map(said).collect::<Vec<_>>(),
+            [
+                json!(["operator", "command", ["facts"], kinds]),
+                json!(["operator", "command", ["facts", "identity", "words"], kinds]),
+            ]
+        );
+        assert_eq!(exports_of(&place, &filled.second).await.len(), 1, "the other export does not show them");
+        // A copy of the database without the keys: only who says so exports what nobody is told of.
+        let keys = if backend == Backend::Sqlite { "sqlite:nowhere/keys.db" } else { "postgres://127.0.0.1:1/keys" };
+        let key = std::fs::read_to_string(place.file("sealed/outcomes/key")).unwrap();
+        for (more, status) in [(vec![], 3), (vec!["--unrecorded"], 0)] {
+            let arguments = [&QUIET[..], &["--out", "copy", "--key", key.trim()], &more].concat();
+            let ran = place.command(&arguments).env("CAIRN_KEYS_URL", keys).output().unwrap();
+            assert_eq!(ran.status.code(), Some(status), "{}", String::from_utf8_lossy(&ran.stderr));
+        }
+        place.run(&[&QUIET[..], &["--out", "x", "--open", "--unrecorded"]].concat()).expect_status(2);
+        verified(&place, &["copy"]);
+        assert_eq!(exports_of(&place, &filled.ours).await.len(), 2);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The signer of the log changed by its operator: another key, and another origin after a true loss; what everybody can read
 //! about it, and that nobody forgets it.
 
+use crate::auditing::{verified, wrong};
 use crate::binary::Place;
 use crate::rollback::{Backup, SOON, refused, stop};
 use crate::support::{Backend, Client, backends};
@@ -104,6 +105,36 @@ async fn another_key_signs_and_the_first_one_leads_to_it() {
         assert_ne!(forged, note);
         assert!(SignedStatement::parse(forged.as_bytes()).is_err());
         assert_eq!(served.terminate(), Some(0));
+    }
+}
+
+/// Whoever holds on to any key of the log verifies all of it, offline and where it lives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_earlier_keys_signed_still_verifies() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let served = place.serve_with(&SOON);
+        let first = key(&place.caller(&served)).await.to_string();
+        stop(&place, served, 2).await;
+        place.run(&["export", "--quiet", "--out", "november"]).expect_status(0);
+        place.run(&["log", "rotate-key"]).expect_status(0);
+        let served = place.serve_with(&SOON);
+        let second = key(&place.caller(&served)).await.to_string();
+        stop(&place, served, 2).await;
+        verified(&place, &[]);
+        verified(&place, &["--key", &first]);
+        place.run(&["export", "--quiet", "--out", "december"]).expect_status(0);
+        let november = place.file("november/outcomes/checkpoint").display().to_string();
+        for arguments in [vec![], vec!["--key", &first], vec!["--key", &second]] {
+            let answer = verified(&place, &[&["december", "--checkpoint", &november], &arguments[..]].concat());
+            assert_eq!(answer["logs"][0]["keys"], serde_json::json!([first, second]));
+        }
+        // Without the statement nothing leads from the one key to the other, and nothing leads to a stranger's.
+        let stranger = "cairn/outcomes+df339f13+AdA8WW8tABV01woZWVhBhU0M/udMkVev61nRz5MPVVGi";
+        wrong(&place, &["december", "--key", stranger], "signature");
+        std::fs::remove_file(place.file("december/outcomes/statements.ndjson")).unwrap();
+        wrong(&place, &["december", "--key", &first], "signature");
+        wrong(&place, &["december", "--key", &first], "file_missing");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whose data an export takes away, so that it is in the log of accesses before it is in a file.
 
 use crate::app::accesses::OperatorAccess;
+use crate::app::seen::shown_as;
 use crate::app::{App, AppError};
-use crate::domain::event::Class;
 use crate::domain::ids::{PersonId, StreamId};
 use crate::domain::reading_access::ShownPart;
 use crate::ledger::archive::{Observed, PartState};
@@ -33,11 +33,7 @@ impl App {
             *of.kinds.entry(row.kind()).or_default() += 1;
             of.parts.insert(ShownPart::Facts);
             let opened = event.parts.iter().filter(|part| matches!(part.state, PartState::Open { .. }));
-            of.parts.extend(opened.filter_map(|part| match part.class {
-                Some(Class::Words) => Some(ShownPart::Words),
-                Some(Class::Identity) => Some(ShownPart::Identity),
-                _ => None,
-            }));
+            of.parts.extend(opened.filter_map(|part| shown_as(part.class?)));
         }
         self.record_operator_access(COMMAND, None, complete_to, shown.into_values().collect()).await?;
         Ok(())

@@ -5,11 +5,12 @@ use crate::app::audit::folder::{ExportError, Folder, close_to_others};
 use crate::app::audit::observing::observe;
 use crate::app::{App, AppError};
 use crate::ledger::archive::{
-    CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, Observed, PartState, View,
+    CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, Observed, PartState, STATEMENTS, View,
     checkpoints_file, erasure_subject, events_file, write_checkpoint_line,
 };
 use crate::ledger::{
-    SignedCheckpoint, TileKind, VerifierKey, encode_entry_bundle, encode_hash_tile, entry_bundles, hash_tiles,
+    SignedCheckpoint, SignedStatement, TileKind, VerifierKey, encode_entry_bundle, encode_hash_tile, entry_bundles,
+    hash_tiles,
 };
 use crate::store::{KeptCheckpoint, RawEvent, RowPath, RowQuery, Store};
 use std::collections::HashSet;
@@ -26,6 +27,8 @@ pub struct LogToExport {
     pub key: VerifierKey,
     /// The checkpoint up to which it is exported.
     pub checkpoint: KeptCheckpoint,
+    /// What it stated about itself: which keys signed it.
+    pub statements: Vec<SignedStatement>,
 }
 
 /// What to export, and where to.
@@ -101,6 +104,10 @@ pub async fn export(
     let Export { mut folder, mut done, .. } = export;
     folder.write(&format!("{OUTCOMES}/checkpoint"), log.checkpoint.note.as_bytes())?;
     folder.write(&format!("{OUTCOMES}/key"), format!("{}\n", log.key).as_bytes())?;
+    let statements = statement_lines(&log.statements).map_err(|_| ExportError::Store(log.checkpoint.size))?;
+    if !statements.is_empty() {
+        folder.write(&format!("{OUTCOMES}/{STATEMENTS}"), &statements)?;
+    }
     let manifest = folder.finish(request.view.clone(), request.opened, vec![listed])?;
     done.files = manifest.files.len() as u64 + 1;
     done.bytes = manifest.files.iter().map(|file| file.size).sum();
@@ -256,6 +263,13 @@ impl Export<'_> {
             self.folder.write(&path, &lines)?;
         }
     }
+}
+
+/// A line for each.
+fn statement_lines(statements: &[SignedStatement]) -> Result<Vec<u8>, serde_json::Error> {
+    let lines: Result<Vec<_>, _> =
+        statements.iter().map(|statement| write_checkpoint_line(&statement.to_string())).collect();
+    Ok(lines?.concat())
 }
 
 /// Lists every part that the leaf names, those that are not there as missing, in the leaf's order. `None` where the leaf

@@ -8,11 +8,13 @@ use crate::app::AppError;
 use crate::app::audit::observing::observe;
 use crate::app::audit::report::{LogReport, Report};
 use crate::app::audit::signed::{Auditor, EarlierCheckpoint, Trusted};
+use crate::app::log::{LogError, StatementsError, stated};
 use crate::ledger::archive::{Code, EVENTS_PER_FILE, EventAudit, Findings, Place, TreeAudit, View, Wanted};
-use crate::ledger::{CompletedSubtree, Frontier, Hash, TILE_WIDTH, VerifierKey, leaf_hash};
+use crate::ledger::{CompletedSubtree, Frontier, Hash, SignedStatement, TILE_WIDTH, VerifierKey, leaf_hash};
 use crate::store::{Extent, PARTS_PER_EVENT, Store};
 use crate::vault::Vault;
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 /// The log of a store, and what its operator has beside it.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct LiveLog {
     pub key: Option<VerifierKey>,
     /// The last signed checkpoint as the signer keeps it apart from the database.
     pub guard: Option<EarlierCheckpoint>,
+    /// Where that is; what the log stated about itself is kept beside it, too.
+    pub guard_file: PathBuf,
 }
 
 /// How many checkpoints or hashes are read at once.
@@ -35,6 +39,7 @@ const PART: Place<'static> = Place::file("table part");
 const SUBTREE: Place<'static> = Place::file("table log_subtree");
 const HEAD: Place<'static> = Place::file("table log_head");
 const CHECKPOINT: Place<'static> = Place::file("table checkpoint");
+const STATEMENT: Place<'static> = Place::file("table statement");
 
 /// Verifies a store's log. Without a vault sealed parts stay sealed. `progress` is told how many positions there are, and
 /// how many more are done.
@@ -47,10 +52,11 @@ pub async fn verify_store(
     log: &LiveLog,
     auditor: &Auditor,
     progress: &mut (dyn FnMut(u64, u64) + Send),
-) -> Result<Report, AppError> {
+) -> Result<Report, LogError> {
     let mut report = Report { key_given: !auditor.keys.is_empty(), ..Report::default() };
     let mut findings = Findings::default();
-    let trusted = Trusted::of(auditor, log.key.clone());
+    let statements = statements(store, log, &mut findings).await?;
+    let trusted = Trusted::of(auditor, log.key.clone(), &statements, STATEMENT, &mut findings);
     let mut live = Live {
         store,
         vault,
@@ -67,7 +73,8 @@ pub async fn verify_store(
     };
     live.signed_elsewhere(log.guard.as_ref());
     // Read before the head, so that what is signed while this runs is not mistaken for a log that was cut off.
-    live.last_checkpoint = store.last_checkpoint(&log.origin).await?.map_or(0, |last| last.size);
+    let last = store.last_checkpoint(&log.origin).await.map_err(AppError::from)?;
+    live.last_checkpoint = last.map_or(0, |last| last.size);
     live.run(progress).await?;
     let mut told = LogReport { name: log.name.clone(), origin: log.origin.clone(), ..LogReport::default() };
     if let Some(trusted) = &trusted {
@@ -85,6 +92,21 @@ pub async fn verify_store(
     report.logs.push(told);
     report.findings = findings;
     Ok(report)
+}
+
+/// What the log stated about itself; what cannot be believed is a finding.
+async fn statements(
+    store: &dyn Store,
+    log: &LiveLog,
+    findings: &mut Findings,
+) -> Result<Vec<SignedStatement>, LogError> {
+    match stated(store, &log.guard_file, &log.origin).await {
+        Err(LogError::Statements(error @ StatementsError::Unbelievable { .. })) => {
+            findings.note(Code::Signature, STATEMENT, None, error.to_string());
+            Ok(Vec::new())
+        }
+        read => read,
+    }
 }
 
 struct Live<'a> {

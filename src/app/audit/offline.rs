@@ -8,11 +8,11 @@ use crate::app::audit::report::{LogReport, Report};
 use crate::app::audit::signed::{Auditor, Trusted};
 use crate::ledger::archive::{
     CHECKPOINTS_PER_FILE, Code, EVENTS_PER_FILE, EventAudit, EventLine, Findings, ListedLog, Observed, Place,
-    TreeAudit, View, Wanted, checkpoints_file, events_file, read_checkpoint_line,
+    STATEMENTS, TreeAudit, View, Wanted, checkpoints_file, events_file, read_checkpoint_line,
 };
 use crate::ledger::{
-    CompletedSubtree, Hash, TILE_WIDTH, TileKind, TilePath, VerifierKey, decode_entry_bundle, decode_hash_tile,
-    leaf_hash,
+    CompletedSubtree, Hash, SignedStatement, TILE_WIDTH, TileKind, TilePath, VerifierKey, decode_entry_bundle,
+    decode_hash_tile, leaf_hash,
 };
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -136,8 +136,10 @@ impl Offline<'_> {
         let log = self.log;
         let mut report =
             LogReport { name: log.name.clone(), origin: log.origin.clone(), size: log.size, ..LogReport::default() };
-        let key = self.key(auditor)?;
-        let trusted = Trusted::of(auditor, key);
+        let (key, statements) = (self.key()?, self.statements()?);
+        let path = self.path(STATEMENTS);
+        let trusted = Trusted::of(auditor, key.clone(), &statements, Place::file(&path), self.findings);
+        self.check_key(key.as_ref(), trusted.as_ref());
         let mut audit = Audit {
             events: EventAudit::new(self.view.clone()),
             tree: TreeAudit::new(Code::Tile),
@@ -174,22 +176,48 @@ impl Offline<'_> {
         Ok(report)
     }
 
-    /// The key that the export names; held against the auditor's own.
-    fn key(&mut self, auditor: &Auditor) -> Result<Option<VerifierKey>, VerifyError> {
+    /// The key that the export names.
+    fn key(&mut self) -> Result<Option<VerifierKey>, VerifyError> {
         let Some(bytes) = self.read("key")? else { return Ok(None) };
         let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_suffix('\n'));
-        let key: Option<VerifierKey> = text.and_then(|text| text.parse().ok());
-        match &key {
-            None => self.note(Code::Key, "key", "it is not a key in its one spelling"),
-            Some(key) if !auditor.keys.is_empty() && !auditor.keys.contains(key) => {
-                self.note(Code::Key, "key", "it is not the key that you gave");
-            }
-            Some(key) if key.name().as_str() != self.log.origin => {
-                self.note(Code::Key, "key", "it is not named like the log");
-            }
-            Some(_) => {}
+        let key = text.and_then(|text| text.parse().ok());
+        if key.is_none() {
+            self.note(Code::Key, "key", "it is not a key in its one spelling");
         }
         Ok(key)
+    }
+
+    /// Holds it against the keys that the auditor trusts.
+    fn check_key(&mut self, key: Option<&VerifierKey>, trusted: Option<&Trusted<'_>>) {
+        let Some(key) = key else { return };
+        if trusted.is_some_and(|trusted| !trusted.keys.contains(key)) {
+            self.note(
+                Code::Key,
+                "key",
+                "it is not the key that you gave, and no statement leads from the one to the other",
+            );
+        } else if key.name().as_str() != self.log.origin {
+            self.note(Code::Key, "key", "it is not named like the log");
+        }
+    }
+
+    /// What the log stated about itself; there is a file only where it stated anything.
+    fn statements(&mut self) -> Result<Vec<SignedStatement>, VerifyError> {
+        let path = self.path(STATEMENTS);
+        if !self.files.is_listed(&path) {
+            return Ok(Vec::new());
+        }
+        let Some(bytes) = self.read(STATEMENTS)? else { return Ok(Vec::new()) };
+        let mut statements = Vec::new();
+        for (number, line) in (1_u64..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+            let place = Place { file: &path, line: Some(number) };
+            match read_checkpoint_line(line).map(|note| SignedStatement::parse(note.as_bytes())) {
+                None => self.findings.note(Code::Line, place, None, "it is not a statement in its one form"),
+                Some(Err(error)) => self.findings.note(Code::Signature, place, None, error.to_string()),
+                Some(Ok(statement)) => statements.push(statement),
+            }
+        }
+        Ok(statements)
     }
 
     /// The checkpoint that the export goes up to.

@@ -1,8 +1,11 @@
 //! Whom an auditor trusts, and checkpoints held against that.
 
 use crate::app::audit::report::{Cosigned, LogReport};
+use crate::app::log::chain_of;
 use crate::ledger::archive::{Code, Findings, Place, TreeAudit, Wanted};
-use crate::ledger::{Checkpoint, CheckpointError, NoteError, Origin, SignedCheckpoint, Trust, VerifierKey};
+use crate::ledger::{
+    Checkpoint, CheckpointError, KeyChain, NoteError, Origin, SignedCheckpoint, SignedStatement, Trust, VerifierKey,
+};
 
 /// A checkpoint that the auditor kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,31 +31,71 @@ pub struct Auditor {
 
 /// The keys and the origin that one log's checkpoints are held against.
 pub(super) struct Trusted<'a> {
-    pub(super) origin: Origin,
+    origin: Origin,
+    /// What each trusted key leads to; one that no statement names stands alone.
+    chains: Vec<KeyChain>,
+    /// All keys of these.
     pub(super) keys: Vec<VerifierKey>,
-    pub(super) auditor: &'a Auditor,
+    auditor: &'a Auditor,
+}
+
+fn has(chain: &KeyChain, key: &VerifierKey) -> bool {
+    chain.keys().iter().any(|known| known.key == *key)
 }
 
 impl<'a> Trusted<'a> {
-    /// The auditor's own keys, or else the log's. The origin is what the key is named: a log signs with a key of its name.
-    pub(super) fn of(auditor: &'a Auditor, logs_key: Option<VerifierKey>) -> Option<Self> {
-        let keys = if auditor.keys.is_empty() { logs_key.into_iter().collect() } else { auditor.keys.clone() };
-        let origin = keys.first()?.name().as_str().parse().ok()?;
-        Some(Self { origin, keys, auditor })
+    /// The auditor's own keys, or else the log's, and what the log's statements lead to from there. The origin is what the key
+    /// is named: a log signs with a key of its name. Statements that cannot be believed are a finding at `place`.
+    pub(super) fn of(
+        auditor: &'a Auditor,
+        logs_key: Option<VerifierKey>,
+        statements: &[SignedStatement],
+        place: Place<'_>,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let own = if auditor.keys.is_empty() { logs_key.into_iter().collect() } else { auditor.keys.clone() };
+        let origin: Origin = own.first()?.name().as_str().parse().ok()?;
+        let mut chains = Vec::new();
+        match chain_of(&origin, None, statements) {
+            // Each statement is signed by the keys that it names, so one of them that is trusted vouches for the others.
+            Ok(Some(chain)) if own.iter().any(|key| has(&chain, key)) => chains.push(chain),
+            Ok(Some(_)) => {
+                let detail = "what the log stated about its keys does not lead to the key that is trusted";
+                findings.note(Code::Signature, place, None, detail);
+            }
+            Ok(None) => {}
+            Err(error) => findings.note(Code::Signature, place, None, error.to_string()),
+        }
+        for key in own.into_iter().filter(|key| key.name().as_str() == origin.as_str()) {
+            if !chains.iter().any(|chain| has(chain, &key)) {
+                chains.push(KeyChain::beginning_with(key).ok()?);
+            }
+        }
+        let keys = chains.iter().flat_map(KeyChain::keys).map(|known| known.key.clone()).collect();
+        Some(Self { origin, chains, keys, auditor })
     }
 
-    /// What a note says, if the log signed it; else a finding.
+    /// What a note says, if the log signed it with a key that signs trees of its size; else a finding.
     pub(super) fn open(&self, note: &[u8], place: Place<'_>, findings: &mut Findings) -> Option<Checkpoint> {
-        let trust = Trust { origin: &self.origin, log_keys: &self.keys, witness_keys: &[], quorum: 0 };
-        let opened = SignedCheckpoint::parse(note)
-            .and_then(|signed| signed.open(&trust).map(|opened| opened.checkpoint.clone()));
-        match opened {
+        match SignedCheckpoint::parse(note).and_then(|signed| self.signed(&signed)) {
             Ok(checkpoint) => Some(checkpoint),
             Err(error) => {
                 findings.note(Code::Signature, place, None, error.to_string());
                 None
             }
         }
+    }
+
+    fn signed(&self, signed: &SignedCheckpoint) -> Result<Checkpoint, CheckpointError> {
+        let mut why = CheckpointError::Note(NoteError::Unsigned);
+        for chain in &self.chains {
+            match chain.signer_of(signed) {
+                Ok(_) => return Ok(signed.unverified().clone()),
+                Err(CheckpointError::Note(NoteError::Unsigned)) => {}
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
     }
 
     /// Holds the newest checkpoint against the auditor's witnesses and tells who cosigned.

@@ -19,7 +19,8 @@ pub use guard::GuardError;
 pub use keeper::{LogError, LogKeeper, LogSettings, verifier_key};
 pub use proofs::Inclusion;
 pub use statement_making::{NewOriginWanted, SignerDesk, Stated};
-pub use statements::{KnownKey, SignerFiles, StatementsError};
+pub(in crate::app) use statements::chain_of;
+pub use statements::{KnownKey, SignerFiles, StatementsError, stated};
 pub use tree::{Entry, LogTree, OutcomesTree};
 
 use std::sync::Arc;

@@ -111,6 +111,15 @@ pub(super) async fn read(store: &dyn Store, guard: &Path, origin: &Origin) -> Re
     Ok(of_line(read_all(store, guard).await?, origin))
 }
 
+/// What a log stated about itself, for whoever does not sign it.
+///
+/// # Errors
+/// [`LogError::Name`] where the origin names no log; else as [`read_all`].
+pub async fn stated(store: &dyn Store, guard: &Path, origin: &str) -> Result<Vec<SignedStatement>, LogError> {
+    let origin = origin.parse().map_err(|_| LogError::Name(origin.to_owned()))?;
+    read(store, guard, &origin).await
+}
+
 /// Those about a log, the logs that it continues and the logs that continue it.
 fn of_line(all: Vec<SignedStatement>, origin: &Origin) -> Vec<SignedStatement> {
     let mut line = vec![origin.clone()];
@@ -194,7 +203,7 @@ pub(super) async fn settle(store: &dyn Store, guard: &Path, all: &[SignedStateme
 ///
 /// # Errors
 /// Where a statement about the log does not follow from those before.
-pub(super) fn chain_of(
+pub(in crate::app) fn chain_of(
     origin: &Origin,
     own: Option<&VerifierKey>,
     all: &[SignedStatement],

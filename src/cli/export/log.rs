@@ -2,13 +2,14 @@
 
 use crate::app::AppError;
 use crate::app::audit::{ExportError, ExportRequest, LogToExport, View, export};
+use crate::app::log::stated;
 use crate::app::{App, Store};
 use crate::cli::CommonArguments;
 use crate::cli::export::ExportArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::service::{Sources, open_app, open_store};
-use crate::cli::signer::open_log;
+use crate::cli::signer::{log_verifier_key, open_log, unsigned};
 use crate::config::Settings;
 use std::sync::Arc;
 
@@ -65,39 +66,48 @@ async fn source(
     settings: &Settings,
     arguments: &ExportArguments,
 ) -> Result<(Arc<dyn Store>, Option<App>, LogToExport), Failure> {
-    if settings.log_key_file.exists() {
-        let (app, _writer) = open_app(settings, &Sources::default()).await?;
-        let keeper = open_log(settings, &app, false).await?;
-        let key = keeper.verifier_key().clone();
+    let app = if arguments.unrecorded {
+        eprintln!(
+            "cairn: this export is NOT recorded in the log of accesses: nobody whose data it holds is told of it"
+        );
+        None
+    } else {
+        Some(open_app(settings, &Sources::default()).await.map_err(without_keys)?.0)
+    };
+    if let Some(app) = &app
+        && settings.log_key_file.exists()
+    {
+        let keeper = open_log(settings, app, false).await?;
+        let (key, statements) = (keeper.verifier_key().clone(), keeper.statements().await.map_err(unsigned)?);
         if arguments.key.as_ref().is_some_and(|given| *given != key) {
             return Err(Failure::configuration(format!("--key is not the key of this log's signer, {key}")));
         }
-        let signed = keeper.sign().await;
-        let checkpoint = signed.map_err(|error| Failure::unavailable(error.to_string()).because_of(&error))?;
-        return Ok((Arc::clone(app.store()), Some(app), LogToExport { key, checkpoint }));
+        let checkpoint = keeper.sign().await.map_err(unsigned)?;
+        return Ok((Arc::clone(app.store()), Some(app.clone()), LogToExport { key, checkpoint, statements }));
     }
-    let key = arguments.key.clone().ok_or_else(|| {
+    let own = || log_verifier_key(settings).transpose();
+    let key = arguments.key.clone().map(Ok).or_else(own).transpose()?.ok_or_else(|| {
         Failure::configuration(format!(
             "the signer's key {} is not here: give the log's verifier key with --key",
             settings.log_key_file.display()
         ))
     })?;
-    let app = match open_app(settings, &Sources::default()).await {
-        Ok((app, _writer)) => Some(app),
-        Err(failure) if arguments.open => return Err(failure),
-        // An auditor's copy of the database alone.
-        Err(_) => None,
-    };
     let store = match &app {
         Some(app) => Arc::clone(app.store()),
         None => open_store(settings).await?,
     };
-    if app.is_none() {
-        eprintln!("cairn: the keys are not here, so this export is NOT recorded in the log of accesses");
-    }
+    let statements = stated(store.as_ref(), &settings.log_state_file, &settings.log_origin).await;
+    let statements = statements.map_err(unsigned)?;
     let last = store.last_checkpoint(&settings.log_origin).await.map_err(AppError::from)?;
     let checkpoint = last.ok_or_else(|| failure(ExportError::Unsigned))?;
-    Ok((store, app, LogToExport { key, checkpoint }))
+    Ok((store, app, LogToExport { key, checkpoint, statements }))
+}
+
+fn without_keys(failure: Failure) -> Failure {
+    let text = failure.chain();
+    Failure::unavailable(format!(
+        "{text}; --unrecorded exports from a database without its keys, and then nobody is told of it"
+    ))
 }
 
 fn failure(error: ExportError) -> Failure {

@@ -9,6 +9,8 @@ pub const EVENTS_PER_FILE: u64 = 1_024;
 pub const CHECKPOINTS_PER_FILE: u64 = 1_024;
 /// The list of all other files.
 pub const MANIFEST: &str = "manifest.json";
+/// What the log stated about itself, below its folder, a line each; there only where it stated anything.
+pub const STATEMENTS: &str = "statements.ndjson";
 /// Stands there while an export is not complete.
 pub const UNFINISHED: &str = "unfinished.json";
 
