@@ -9,6 +9,7 @@ use crate::app::words::{OrganisationCode, PersonId};
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
 use crate::cli::http_client::CredentialArguments;
+use crate::cli::log::LogName;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -23,6 +24,9 @@ pub struct ExportArguments {
     /// The folder; it must be empty, or hold the same export up to an earlier point
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Which log; give it twice for both [default: outcomes]
+    #[arg(long, value_enum, value_name = "LOG")]
+    pub log: Vec<LogName>,
     /// One organisation's events; hashes of the rest
     #[arg(long, value_name = "CODE", conflicts_with = "person")]
     pub organisation: Option<OrganisationCode>,
@@ -35,9 +39,9 @@ pub struct ExportArguments {
     /// Export from a database whose keys are not here: nobody whose data is taken away can be told of it
     #[arg(long, conflicts_with = "open")]
     pub unrecorded: bool,
-    /// The log's key, where the signer's own file is not here
+    /// A log's key, where the signer's own file is not here
     #[arg(long, value_name = "VKEY")]
-    pub key: Option<VerifierKey>,
+    pub key: Vec<VerifierKey>,
     /// Copy the caller's events through the service at this address instead
     #[arg(long, value_name = "URL", env = "CAIRN_URL")]
     pub url: Option<String>,
@@ -74,10 +78,11 @@ pub async fn run(common: &CommonArguments, arguments: ExportArguments) -> Result
         || arguments.person.is_some()
         || arguments.open
         || arguments.unrecorded
-        || arguments.key.is_some();
+        || !arguments.log.is_empty()
+        || !arguments.key.is_empty();
     match &arguments.url {
         Some(_) if of_the_log => Err(Failure::configuration(
-            "--organisation, --person, --open, --unrecorded and --key export from the store; with --url the service answers what its \
+            "--log, --organisation, --person, --open, --unrecorded and --key export from the store; with --url the service answers what its \
              caller may see"
                 .to_owned(),
         )),

@@ -29,6 +29,16 @@ pub enum LogName {
     Accesses,
 }
 
+impl LogName {
+    /// As the app knows it.
+    pub(super) const fn known(self) -> crate::app::audit::LogName {
+        match self {
+            Self::Outcomes => crate::app::audit::LogName::Outcomes,
+            Self::Accesses => crate::app::audit::LogName::Accesses,
+        }
+    }
+}
+
 /// What can be done with the log's signer.
 #[derive(Debug, Subcommand)]
 pub enum LogAction {

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::app::accesses::AccessesTree;
+use crate::app::audit::LogName;
 use crate::app::auth::SigningKey;
 use crate::app::log::{
     LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SignerDesk, SignerFiles, SigningSeed, VerifierKey,
@@ -28,13 +29,27 @@ pub async fn open_logs(settings: &Settings, app: &App, make_keys: bool) -> Resul
     })
 }
 
-/// Opens the keeper of the log of events alone, as [`open_logs`] does it.
+/// Opens the keeper of one log, as [`open_logs`] does it.
 ///
 /// # Errors
 /// [`Failure`] with what to do about it.
-pub async fn open_log(settings: &Settings, app: &App, make_key: bool) -> Result<LogKeeper, Failure> {
-    let [outcomes, _] = signers(settings, app);
-    outcomes.open(app, make_key).await
+pub async fn open_log(settings: &Settings, app: &App, log: LogName, make_key: bool) -> Result<LogKeeper, Failure> {
+    let [outcomes, accesses] = signers(settings, app);
+    match log {
+        LogName::Outcomes => outcomes.open(app, make_key).await,
+        LogName::Accesses => accesses.open(app, make_key).await,
+    }
+}
+
+/// What a log is called, and where its signer's files are, as the settings say.
+#[must_use]
+pub fn log_place(settings: &Settings, log: LogName) -> (&str, SignerFiles) {
+    let Settings { log_key_file, log_state_file, accesses_key_file, accesses_state_file, .. } = settings;
+    let (origin, key, guard) = match log {
+        LogName::Outcomes => (&settings.log_origin, log_key_file, log_state_file),
+        LogName::Accesses => (&settings.accesses_origin, accesses_key_file, accesses_state_file),
+    };
+    (origin, SignerFiles { key: key.clone(), guard: guard.clone() })
 }
 
 /// What signs one log.
@@ -52,23 +67,15 @@ pub struct Signer<'a> {
 /// What signs each log, as the settings say.
 #[must_use]
 pub fn signers<'a>(settings: &'a Settings, app: &App) -> [Signer<'a>; 2] {
-    let outcomes = Signer {
-        log: "outcomes",
-        origin_setting: "log_origin",
-        tree: Arc::new(OutcomesTree(Arc::clone(app.store()))),
-        origin: &settings.log_origin,
-        files: SignerFiles { key: settings.log_key_file.clone(), guard: settings.log_state_file.clone() },
-        settings,
+    let signer = |log: LogName, origin_setting, tree| {
+        let (origin, files) = log_place(settings, log);
+        Signer { log: log.as_str(), origin_setting, tree, origin, files, settings }
     };
-    let accesses = Signer {
-        log: "accesses",
-        origin_setting: "accesses_origin",
-        tree: Arc::new(AccessesTree(Arc::clone(app.store()))),
-        origin: &settings.accesses_origin,
-        files: SignerFiles { key: settings.accesses_key_file.clone(), guard: settings.accesses_state_file.clone() },
-        settings,
-    };
-    [outcomes, accesses]
+    let store = || Arc::clone(app.store());
+    [
+        signer(LogName::Outcomes, "log_origin", Arc::new(OutcomesTree(store())) as Arc<dyn LogTree>),
+        signer(LogName::Accesses, "accesses_origin", Arc::new(AccessesTree(store()))),
+    ]
 }
 
 impl Signer<'_> {
@@ -114,16 +121,17 @@ fn unusable_key(path: &Path) -> Failure {
     Failure::configuration(format!("the key that signs checkpoints, {}, cannot be used", path.display()))
 }
 
-/// The key that verifies the log's checkpoints, from the signer's own file; `None` where that is not here.
+/// The key that verifies a log's checkpoints, from the signer's own file; `None` where that is not here.
 ///
 /// # Errors
 /// [`Failure`] where it is here and cannot be used.
-pub fn log_verifier_key(settings: &Settings) -> Result<Option<VerifierKey>, Failure> {
-    let unusable = || unusable_key(&settings.log_key_file);
-    let key = SigningKey::open(&settings.log_key_file);
+pub fn log_verifier_key(settings: &Settings, log: LogName) -> Result<Option<VerifierKey>, Failure> {
+    let (origin, files) = log_place(settings, log);
+    let unusable = || unusable_key(&files.key);
+    let key = SigningKey::open(&files.key);
     let Some(key) = key.map_err(|error| unusable().because(error))? else { return Ok(None) };
     let seed = key.seed().map_err(|error| unusable().because(error))?;
-    let key = crate::app::log::verifier_key(&settings.log_origin, &SigningSeed::new(*seed));
+    let key = crate::app::log::verifier_key(origin, &SigningSeed::new(*seed));
     key.map(Some).map_err(|error| Failure::configuration(error.to_string()))
 }
 

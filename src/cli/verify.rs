@@ -1,16 +1,17 @@
-//! `cairn verify`: checks an export offline, or the log where it lives, and says for people or machines what came out.
+//! `cairn verify`: checks an export offline, or both logs where they live, and says for people or machines what came out.
 
 mod tell;
 
 use crate::app::audit::{
-    Auditor, EarlierCheckpoint, LiveLog, OUTCOMES, Report, Step, Verdict, VerifierKey, verify_folder, verify_store,
+    Auditor, EarlierCheckpoint, LiveLog, LogName, Report, Step, Verdict, VerifierKey, verify_folder, verify_store,
 };
 use crate::app::log::LogError;
 use crate::cli::CommonArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::service::{open_keys, open_store};
-use crate::cli::signer::{log_verifier_key, unsigned};
+use crate::cli::signer::{log_place, log_verifier_key, unsigned};
+use crate::config::Settings;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,7 +24,7 @@ use std::time::Instant;
     Exit status: 0 verified; 1 something is wrong; 2 usage; 3 something cannot be read, keys among it."
 )]
 pub struct VerifyArguments {
-    /// The export; without it the log of --data-dir or --database-url is verified where it lives
+    /// The export; without it both logs of --data-dir or --database-url are verified where they live
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// A key of the log as you keep it; what the log stated about its keys must lead from it to the others
@@ -105,24 +106,30 @@ async fn live(common: &CommonArguments, auditor: &Auditor, arguments: &VerifyArg
     let settings = common.settings()?;
     let store = open_store(&settings).await?;
     let vault = if arguments.no_keys { None } else { Some(open_keys(&settings).await.map_err(without_keys)?) };
-    let state = &settings.log_state_file;
-    let log = LiveLog {
-        name: OUTCOMES.to_owned(),
-        origin: settings.log_origin.clone(),
-        key: log_verifier_key(&settings)?,
-        guard: if state.exists() { Some(kept(state)?) } else { None },
-        guard_file: state.clone(),
-    };
+    let logs = LogName::ALL.map(|log| live_log(&settings, log));
+    let logs = logs.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut progress = None;
     let mut show = |done, total| {
         progress.get_or_insert_with(|| Progress::new("verify: positions", Some(total), arguments.quiet)).advance(done);
     };
-    let report = verify_store(store.as_ref(), vault.as_ref(), &log, auditor, &mut show).await;
+    let report = verify_store(store.as_ref(), vault.as_ref(), &logs, auditor, &mut show).await;
     progress.into_iter().for_each(Progress::finish);
     store.close().await;
     report.map_err(|error| match error {
         LogError::App(error) => error.into(),
         error => unsigned(error),
+    })
+}
+
+/// A log with what its signer has beside the store.
+fn live_log(settings: &Settings, log: LogName) -> Result<LiveLog, Failure> {
+    let (origin, files) = log_place(settings, log);
+    Ok(LiveLog {
+        log,
+        origin: origin.to_owned(),
+        key: log_verifier_key(settings, log)?,
+        guard: if files.guard.exists() { Some(kept(&files.guard)?) } else { None },
+        guard_file: files.guard,
     })
 }
 

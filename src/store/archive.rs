@@ -2,10 +2,11 @@
 //! is read and found instead of being an error. Only operators' commands read this way.
 
 use crate::domain::ids::{PersonId, StreamId};
+use crate::ledger::archive::LogName;
 use crate::store::StoreError;
 use async_trait::async_trait;
 
-/// A row of `event`, as bytes and numbers.
+/// A row of `event` or `access`, as bytes and numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawEvent {
     /// Column `position`.
@@ -34,7 +35,7 @@ pub struct RawEvent {
     pub typed: bool,
 }
 
-/// A row of `part`, as bytes and numbers.
+/// A row of `part`, or the facts of an access, as bytes and numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawPart {
     /// Column `part_id`: sixteen times the position, and the place among the event's parts.
@@ -74,17 +75,23 @@ pub struct Extent {
     pub subtrees: i64,
 }
 
-/// The tables as they are.
+/// The tables of each log as they are. An access is read as an event of one part, its facts.
 #[async_trait]
 pub trait Archive {
     /// How far the log goes; `None` where its head is not there.
-    async fn extent(&self) -> Result<Option<Extent>, StoreError>;
+    async fn extent(&self, log: LogName) -> Result<Option<Extent>, StoreError>;
     /// Events of a range of positions, in order.
-    async fn raw_events(&self, from: u64, until: u64) -> Result<Vec<RawEvent>, StoreError>;
+    async fn raw_events(&self, log: LogName, from: u64, until: u64) -> Result<Vec<RawEvent>, StoreError>;
     /// Parts whose ids are those of a range of positions, by id.
-    async fn raw_parts(&self, from: u64, until: u64) -> Result<Vec<RawPart>, StoreError>;
+    async fn raw_parts(&self, log: LogName, from: u64, until: u64) -> Result<Vec<RawPart>, StoreError>;
     /// Hashes of complete subtrees of a level with their indexes, from an index on.
-    async fn raw_subtrees(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
+    async fn raw_subtrees(
+        &self,
+        log: LogName,
+        tile_level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
     /// The streams whose rows now belong to a person's record, the person's own among them.
     async fn streams_of_person(&self, person: PersonId) -> Result<Vec<StreamId>, StoreError>;
 }

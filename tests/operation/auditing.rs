@@ -15,6 +15,8 @@ pub struct Filled {
     pub second: String,
 }
 
+/// Of `cairn export`: both logs.
+pub const BOTH: [&str; 4] = ["--log", "outcomes", "--log", "accesses"];
 /// Words that stand in one record alone.
 pub const OURS: &str = "Walking with Quastenflosser";
 pub const SECOND: &str = "Reading to Nachtigallenschwinge";

@@ -25,5 +25,6 @@ mod rollback;
 mod signer;
 mod small_disk;
 mod tampered;
+mod tampered_accesses;
 mod witness;
 mod witnessed;

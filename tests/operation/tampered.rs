@@ -1,7 +1,7 @@
 //! A database that somebody changed by hand, with every trigger out of the way: each kind of byte, each found and called by
 //! its name.
 
-use crate::auditing::{as_organisation, fill, record_people, verified, verify, wrong};
+use crate::auditing::{BOTH, as_organisation, fill, record_people, verified, verify, wrong};
 use crate::binary::Place;
 use crate::support::{Backend, backends};
 use cairn::ledger::{Frontier, Leaf, leaf_hash};
@@ -24,16 +24,19 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A database of which copies are changed, without its triggers.
-struct Original {
-    place: Place,
+pub struct Original {
+    pub place: Place,
 }
 
 impl Original {
-    async fn new(people: usize) -> Self {
+    pub async fn new(people: usize) -> Self {
         let place = Place::new(Backend::Sqlite).await;
         fill(&place, people).await;
-        // Signs everything that is recorded.
-        place.run(&["export", "--quiet", "--out", "export"]).expect_status(0);
+        // Signs everything that is recorded; the first one is an access to everybody, which the second one signs.
+        for _ in 0..2 {
+            place.run(&[&["export", "--quiet", "--out", "export"], &BOTH[..]].concat()).expect_status(0);
+            std::fs::remove_dir_all(place.file("export")).unwrap();
+        }
         let mut database = SqliteConnection::connect(place.database()).await.unwrap();
         let triggers: Vec<String> =
             sqlx::query_scalar("SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'")
@@ -50,7 +53,7 @@ impl Original {
     }
 
     /// The database as it was, changed by a statement.
-    async fn changed(&self, sql: &str) -> SqliteConnection {
+    pub async fn changed(&self, sql: &str) -> SqliteConnection {
         copy(&self.place.file("original.db"), &self.place.file("cairn.db"));
         let mut database = SqliteConnection::connect(self.place.database()).await.unwrap();
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut database).await.unwrap();
@@ -58,7 +61,7 @@ impl Original {
         database
     }
 
-    async fn found(&self, sql: &str, code: &str) {
+    pub async fn found(&self, sql: &str, code: &str) {
         self.changed(sql).await.close().await.unwrap();
         let answer = wrong(&self.place, &[], code);
         assert!(answer["finding_count"].as_u64() < Some(30), "{sql} is told as too much: {answer:#}");

@@ -226,6 +226,33 @@ impl App {
         Ok(Released(()))
     }
 
+    /// Records that an operator's command is about to show so many accesses to the data of each controller, to one person's or
+    /// to everybody's: call it before, and show nothing if it fails.
+    ///
+    /// # Errors
+    /// [`AppError::AccessNotRecorded`].
+    pub(in crate::app) async fn record_operators_look_at_accesses(
+        &self,
+        command: &str,
+        person: Option<PersonId>,
+        shown: BTreeMap<OrganisationCode, u64>,
+    ) -> Result<Released, AppError> {
+        let operation = command.to_owned();
+        let asked = Asked { client: OPERATOR, caller: None, purpose: None, operation, now: self.clock.now() };
+        let mut accesses = Vec::with_capacity(shown.len());
+        for (owner, count) in shown {
+            let mut access = reading_access(&asked, Through::Accesses, None, person);
+            access.organisation = owner.clone();
+            access.parts.insert(ShownPart::Accesses);
+            access.kinds.insert("access".to_owned(), count);
+            accesses.push(self.new_access(&asked, &owner, &access)?);
+        }
+        if !accesses.is_empty() {
+            self.recorder.write(accesses).await?;
+        }
+        Ok(Released(()))
+    }
+
     fn access(
         &self,
         asked: &Asked<'_>,

@@ -3,7 +3,7 @@
 use crate::app::accesses::OperatorAccess;
 use crate::app::seen::shown_as;
 use crate::app::{App, AppError};
-use crate::domain::ids::{PersonId, StreamId};
+use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::reading_access::ShownPart;
 use crate::ledger::archive::{Observed, PartState};
 use crate::store::Reach;
@@ -36,6 +36,26 @@ impl App {
             of.parts.extend(opened.filter_map(|part| shown_as(part.class?)));
         }
         self.record_operator_access(COMMAND, None, complete_to, shown.into_values().collect()).await?;
+        Ok(())
+    }
+
+    /// Records that these accesses are about to be written into an export: once for each controller, and about the person whose
+    /// accesses they are, if they are one person's. A record for each person in them would make the log feed on itself.
+    ///
+    /// # Errors
+    /// [`AppError::AccessNotRecorded`]: then they may not be written.
+    pub(super) async fn record_export_of_accesses(
+        &self,
+        accesses: &[Observed],
+        person: Option<PersonId>,
+    ) -> Result<(), AppError> {
+        let mut shown: BTreeMap<OrganisationCode, u64> = BTreeMap::new();
+        for access in accesses {
+            // A row that was damaged is about nobody who could be told; verifying finds it.
+            let owner = access.columns.organisation.parse().unwrap_or_else(|_| OrganisationCode::reference());
+            *shown.entry(owner).or_default() += 1;
+        }
+        self.record_operators_look_at_accesses(COMMAND, person, shown).await?;
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use crate::app::audit::folder::{ExportError, Folder, close_to_others};
 use crate::app::audit::observing::observe;
 use crate::app::{App, AppError};
 use crate::ledger::archive::{
-    CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, Observed, PartState, STATEMENTS, View,
-    checkpoints_file, erasure_subject, events_file, write_checkpoint_line,
+    CHECKPOINTS_PER_FILE, ERASURE_EVENT, EVENTS_PER_FILE, EventLine, ListedLog, LogName, Observed, PartState,
+    STATEMENTS, View, checkpoints_file, erasure_subject, events_file, write_checkpoint_line,
 };
 use crate::ledger::{
     SignedCheckpoint, SignedStatement, TileKind, VerifierKey, encode_entry_bundle, encode_hash_tile, entry_bundles,
@@ -17,12 +17,11 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use uuid::Uuid;
 
-/// The name of the log of outcomes in an export.
-pub const OUTCOMES: &str = "outcomes";
-
 /// One log, up to a checkpoint.
 #[derive(Debug, Clone)]
 pub struct LogToExport {
+    /// Which.
+    pub log: LogName,
     /// Its key.
     pub key: VerifierKey,
     /// The checkpoint up to which it is exported.
@@ -45,8 +44,6 @@ pub struct ExportRequest {
 /// What was exported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exported {
-    /// The size of the log that the export goes up to.
-    pub size: u64,
     /// Events written by this run.
     pub events: u64,
     /// Parts of them that are not there or do not open any more.
@@ -59,18 +56,19 @@ pub struct Exported {
     pub bytes: u64,
 }
 
-/// An export under way.
+/// The export of one log under way.
 struct Export<'a> {
     store: &'a dyn Store,
     app: Option<&'a App>,
     request: &'a ExportRequest,
-    folder: Folder,
+    log: &'a LogToExport,
+    folder: &'a mut Folder,
     /// The streams of the person whose record is exported.
     streams: HashSet<Uuid>,
-    done: Exported,
+    done: &'a mut Exported,
 }
 
-/// Exports a log. `app` opens sealed parts where the request asks for it, and records whose data is taken away before it is
+/// Exports logs. `app` opens sealed parts where the request asks for it, and records whose data is taken away before it is
 /// written; without one, where there are no keys, neither can be done. `progress` is told of positions that are done.
 ///
 /// # Errors
@@ -78,40 +76,46 @@ struct Export<'a> {
 pub async fn export(
     store: &dyn Store,
     app: Option<&App>,
-    log: &LogToExport,
+    logs: &[LogToExport],
     request: &ExportRequest,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Exported, ExportError> {
-    let signed = SignedCheckpoint::parse(log.checkpoint.note.as_bytes());
-    let signed = signed.map_err(|_| ExportError::Store(log.checkpoint.size))?.unverified().clone();
-    let streams = streams_in_view(store, &request.view).await?;
-    let mut listed = ListedLog {
-        checkpoints: 0,
-        name: OUTCOMES.to_owned(),
-        origin: signed.origin.to_string(),
-        root: signed.root.to_string(),
-        size: signed.size,
-    };
-    let folder = Folder::open(&request.folder, &request.view, request.opened, std::slice::from_ref(&listed))?;
+    let mut listed = logs.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
+    let record = streams_in_view(store, &request.view).await?;
+    let mut folder = Folder::open(&request.folder, &request.view, request.opened, &listed)?;
     if request.opened {
         close_to_others(&request.folder)?;
     }
-    let done = Exported { size: signed.size, ..Exported::default() };
-    let mut export = Export { store, app, request, folder, streams, done };
-    export.tiles(signed.size).await?;
-    export.events(signed.size, progress).await?;
-    listed.checkpoints = export.checkpoints(&listed.origin, signed.size).await?;
-    let Export { mut folder, mut done, .. } = export;
-    folder.write(&format!("{OUTCOMES}/checkpoint"), log.checkpoint.note.as_bytes())?;
-    folder.write(&format!("{OUTCOMES}/key"), format!("{}\n", log.key).as_bytes())?;
-    let statements = statement_lines(&log.statements).map_err(|_| ExportError::Store(log.checkpoint.size))?;
-    if !statements.is_empty() {
-        folder.write(&format!("{OUTCOMES}/{STATEMENTS}"), &statements)?;
+    let mut done = Exported::default();
+    for (log, listed) in logs.iter().zip(&mut listed) {
+        let streams = match (log.log, &request.view) {
+            // A person's accesses are one stream, whatever they were to.
+            (LogName::Accesses, View::Person { person }) => HashSet::from([person.0]),
+            _ => record.clone(),
+        };
+        let mut export = Export { store, app, request, log, folder: &mut folder, streams, done: &mut done };
+        export.tiles(listed.size).await?;
+        export.events(listed.size, progress).await?;
+        listed.checkpoints = export.checkpoints(&listed.origin, listed.size).await?;
+        export.vouching()?;
     }
-    let manifest = folder.finish(request.view.clone(), request.opened, vec![listed])?;
+    let manifest = folder.finish(request.view.clone(), request.opened, listed)?;
     done.files = manifest.files.len() as u64 + 1;
     done.bytes = manifest.files.iter().map(|file| file.size).sum();
     Ok(done)
+}
+
+/// A log as the list of files has it, but for how many checkpoints are kept.
+fn listed(log: &LogToExport) -> Result<ListedLog, ExportError> {
+    let signed = SignedCheckpoint::parse(log.checkpoint.note.as_bytes());
+    let signed = signed.map_err(|_| ExportError::Store(log.checkpoint.size))?.unverified().clone();
+    Ok(ListedLog {
+        checkpoints: 0,
+        name: log.log.as_str().to_owned(),
+        origin: signed.origin.to_string(),
+        root: signed.root.to_string(),
+        size: signed.size,
+    })
 }
 
 /// The streams of a person's record. An organisation or a person that the log does not know is refused.
@@ -137,21 +141,46 @@ async fn streams_in_view(store: &dyn Store, view: &View) -> Result<HashSet<Uuid>
 }
 
 impl Export<'_> {
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.log.log.as_str())
+    }
+
+    /// The checkpoint that it goes up to, the key, and what the log stated about its keys.
+    fn vouching(&mut self) -> Result<(), ExportError> {
+        let LogToExport { key, checkpoint, statements, .. } = self.log;
+        let (newest, key_file, stated) = (self.path("checkpoint"), self.path("key"), self.path(STATEMENTS));
+        self.folder.write(&newest, checkpoint.note.as_bytes())?;
+        self.folder.write(&key_file, format!("{key}\n").as_bytes())?;
+        if !statements.is_empty() {
+            let lines = statement_lines(statements).map_err(|_| ExportError::Store(checkpoint.size))?;
+            self.folder.write(&stated, &lines)?;
+        }
+        Ok(())
+    }
+
     async fn tiles(&mut self, size: u64) -> Result<(), ExportError> {
         let bundles = (self.request.view == View::Whole).then(|| entry_bundles(size)).into_iter().flatten();
         for tile in hash_tiles(size).chain(bundles) {
-            let path = format!("{OUTCOMES}/{tile}");
+            let path = self.path(&tile.to_string());
             if self.folder.keep(&path)? {
                 continue;
             }
             let (from, width) = (tile.places().start, u32::try_from(tile.width()).unwrap_or(u32::MAX));
             let bytes = match tile.kind() {
                 TileKind::Hashes { level } => {
-                    let hashes = self.store.tree_hashes(level, from, width).await.map_err(AppError::from)?;
+                    let hashes = match self.log.log {
+                        LogName::Outcomes => self.store.tree_hashes(level, from, width).await,
+                        LogName::Accesses => self.store.access_hashes(level, from, width).await,
+                    };
+                    let hashes = hashes.map_err(AppError::from)?;
                     encode_hash_tile(&hashes).ok().filter(|_| hashes.len() as u64 == tile.width())
                 }
                 TileKind::Entries => {
-                    let leaves = self.store.leaves(from, width).await.map_err(AppError::from)?;
+                    let leaves = match self.log.log {
+                        LogName::Outcomes => self.store.leaves(from, width).await,
+                        LogName::Accesses => self.store.access_leaves(from, width).await,
+                    };
+                    let leaves = leaves.map_err(AppError::from)?;
                     encode_entry_bundle(&leaves).ok().filter(|_| leaves.len() as u64 == tile.width())
                 }
             };
@@ -164,7 +193,7 @@ impl Export<'_> {
         let mut first = 0;
         while first < size {
             let positions = EVENTS_PER_FILE.min(size - first);
-            let path = format!("{OUTCOMES}/{}", events_file(first, positions));
+            let path = self.path(&events_file(first, positions));
             if !self.folder.keep(&path)? {
                 let lines = self.lines(first, first + positions).await?;
                 // A view has no file where it shows nothing.
@@ -180,7 +209,7 @@ impl Export<'_> {
 
     /// The lines of the events of a range of positions that are in view.
     async fn lines(&mut self, from: u64, until: u64) -> Result<Vec<u8>, ExportError> {
-        let mut events = self.store.raw_events(from, until).await.map_err(AppError::from)?;
+        let mut events = self.store.raw_events(self.log.log, from, until).await.map_err(AppError::from)?;
         let all_there = (from..until).eq(events.iter().map(|event| u64::try_from(event.position).unwrap_or(u64::MAX)));
         if !all_there {
             return Err(ExportError::Store(from));
@@ -188,7 +217,7 @@ impl Export<'_> {
         events.retain(|event| self.may_be_in_view(event));
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
         let (first, last) = (first.position.unsigned_abs(), last.position.unsigned_abs());
-        let mut parts = self.store.raw_parts(first, last + 1).await.map_err(AppError::from)?;
+        let mut parts = self.store.raw_parts(self.log.log, first, last + 1).await.map_err(AppError::from)?;
         let positions: HashSet<i64> = events.iter().map(|event| event.position).collect();
         parts.retain(|part| positions.contains(&part.position));
         let vault = self.app.filter(|_| self.request.opened).map(App::vault);
@@ -196,7 +225,14 @@ impl Export<'_> {
             observe(events, parts, vault).await?.events.into_iter().map(|found| found.observed).collect();
         in_view.retain(|observed| self.is_in_view(observed));
         if let Some(app) = self.app {
-            app.record_export(&in_view, self.done.size.checked_sub(1)).await?;
+            let complete_to = self.log.checkpoint.size.checked_sub(1);
+            match (self.log.log, &self.request.view) {
+                (LogName::Outcomes, _) => app.record_export(&in_view, complete_to).await?,
+                (LogName::Accesses, View::Person { person }) => {
+                    app.record_export_of_accesses(&in_view, Some(*person)).await?;
+                }
+                (LogName::Accesses, _) => app.record_export_of_accesses(&in_view, None).await?,
+            }
         }
         let mut lines = Vec::new();
         for mut observed in in_view {
@@ -250,7 +286,7 @@ impl Export<'_> {
             kept.retain(|checkpoint| checkpoint.size <= size);
             let Some(last) = kept.last() else { return Ok(count) };
             from = last.size + 1;
-            let path = format!("{OUTCOMES}/{}", checkpoints_file(count, kept.len() as u64));
+            let path = self.path(&checkpoints_file(count, kept.len() as u64));
             count += kept.len() as u64;
             if self.folder.keep(&path)? {
                 continue;

@@ -1,26 +1,26 @@
-//! Verifying the log where it lives, by its operator: the same audit as of an export, fed from the tables, with sealed parts
+//! Verifying the logs where they live, by its operator: the same audit as of an export, fed from the tables, with sealed parts
 //! opened where the keys are at hand.
 //!
-//! The log may grow meanwhile. Each moment is read by one statement ([`Archive::extent`](crate::store::Archive::extent)), and
+//! The logs may grow meanwhile. Each moment is read by one statement ([`Archive::extent`](crate::store::Archive::extent)), and
 //! where a part is gone that nothing covers yet, the audit goes on to what was recorded since: the erasure may be there.
 
 use crate::app::AppError;
 use crate::app::audit::observing::observe;
 use crate::app::audit::report::{LogReport, Report};
-use crate::app::audit::signed::{Auditor, EarlierCheckpoint, Trusted};
+use crate::app::audit::signed::{Auditor, EarlierCheckpoint, Trusted, check_given};
 use crate::app::log::{LogError, StatementsError, stated};
-use crate::ledger::archive::{Code, EVENTS_PER_FILE, EventAudit, Findings, Place, TreeAudit, View, Wanted};
+use crate::ledger::archive::{Code, EVENTS_PER_FILE, EventAudit, Findings, LogName, Place, TreeAudit, View, Wanted};
 use crate::ledger::{CompletedSubtree, Frontier, Hash, SignedStatement, TILE_WIDTH, VerifierKey, leaf_hash};
 use crate::store::{Extent, PARTS_PER_EVENT, Store};
 use crate::vault::Vault;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// The log of a store, and what its operator has beside it.
+/// A log of a store, and what its operator has beside it.
 #[derive(Debug, Clone)]
 pub struct LiveLog {
-    /// Its name.
-    pub name: String,
+    /// Which.
+    pub log: LogName,
     /// What it calls itself.
     pub origin: String,
     /// The signer's key, where its file is at hand.
@@ -34,36 +34,86 @@ pub struct LiveLog {
 /// How many checkpoints or hashes are read at once.
 const PAGE: u32 = 1_024;
 
-const EVENT: Place<'static> = Place::file("table event");
-const PART: Place<'static> = Place::file("table part");
-const SUBTREE: Place<'static> = Place::file("table log_subtree");
-const HEAD: Place<'static> = Place::file("table log_head");
+/// What a log's tables are called where something is found in them.
+struct Tables {
+    event: Place<'static>,
+    part: Place<'static>,
+    subtree: Place<'static>,
+    head: Place<'static>,
+}
+
+const fn tables(log: LogName) -> Tables {
+    match log {
+        LogName::Outcomes => Tables {
+            event: Place::file("table event"),
+            part: Place::file("table part"),
+            subtree: Place::file("table log_subtree"),
+            head: Place::file("table log_head"),
+        },
+        LogName::Accesses => Tables {
+            event: Place::file("table access"),
+            part: Place::file("table access"),
+            subtree: Place::file("table access_subtree"),
+            head: Place::file("table access_head"),
+        },
+    }
+}
+
 const CHECKPOINT: Place<'static> = Place::file("table checkpoint");
 const STATEMENT: Place<'static> = Place::file("table statement");
 
-/// Verifies a store's log. Without a vault sealed parts stay sealed. `progress` is told how many positions there are, and
-/// how many more are done.
+/// Verifies logs of a store. Without a vault sealed parts stay sealed. `progress` is told how many positions are done, and how
+/// many there were at the beginning.
 ///
 /// # Errors
 /// Only where something cannot be read; whatever is wrong with what can be is in the report.
 pub async fn verify_store(
     store: &dyn Store,
     vault: Option<&Vault>,
-    log: &LiveLog,
+    logs: &[LiveLog],
     auditor: &Auditor,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<Report, LogError> {
-    let mut report = Report { key_given: !auditor.keys.is_empty(), ..Report::default() };
-    let mut findings = Findings::default();
-    let statements = statements(store, log, &mut findings).await?;
-    let trusted = Trusted::of(auditor, log.key.clone(), &statements, STATEMENT, &mut findings);
+    let (mut report, mut findings, mut total) = (Report::default(), Findings::default(), 0);
+    let origins: Vec<&str> = logs.iter().map(|log| log.origin.as_str()).collect();
+    report.key_given = check_given(auditor, &origins, &mut findings);
+    for log in logs {
+        let extent = store.extent(log.log).await.map_err(AppError::from)?;
+        total += extent.map_or(0, |extent| u64::try_from(extent.size).unwrap_or(0));
+    }
+    for log in logs {
+        let mut done = |done| progress(done, total);
+        let told = verify_log((store, vault), log, auditor, &mut report.limits, &mut findings, &mut done).await?;
+        report.logs.push(told);
+    }
+    if vault.is_none() {
+        report.limits.push(
+            "Sealed parts were not opened (--no-keys): whether their words are those recorded is not known".to_owned(),
+        );
+    }
+    report.findings = findings;
+    Ok(report)
+}
+
+async fn verify_log(
+    (store, vault): (&dyn Store, Option<&Vault>),
+    log: &LiveLog,
+    auditor: &Auditor,
+    limits: &mut Vec<String>,
+    findings: &mut Findings,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<LogReport, LogError> {
+    let statements = statements(store, log, findings).await?;
+    let trusted = Trusted::of(auditor, &log.origin, log.key.clone(), &statements, STATEMENT, findings);
     let mut live = Live {
         store,
         vault,
+        log: log.log,
+        tables: tables(log.log),
         origin: &log.origin,
         trusted: trusted.as_ref(),
-        findings: &mut findings,
-        events: EventAudit::new(View::Whole),
+        findings,
+        events: EventAudit::new(log.log, View::Whole),
         tree: TreeAudit::new(Code::LeafHash),
         next_checkpoint: Some(0),
         last_checkpoint: 0,
@@ -76,22 +126,15 @@ pub async fn verify_store(
     let last = store.last_checkpoint(&log.origin).await.map_err(AppError::from)?;
     live.last_checkpoint = last.map_or(0, |last| last.size);
     live.run(progress).await?;
-    let mut told = LogReport { name: log.name.clone(), origin: log.origin.clone(), ..LogReport::default() };
+    let name = log.log.as_str();
+    let mut told = LogReport { name: name.to_owned(), origin: log.origin.clone(), ..LogReport::default() };
     if let Some(trusted) = &trusted {
         told.keys = trusted.keys.iter().map(ToString::to_string).collect();
+    } else {
+        limits.push(format!("There is no key here to check signatures of the log {name} with: give it with --key"));
     }
-    live.finish(&mut told, &mut report.limits);
-    if trusted.is_none() {
-        report.limits.push("There is no key here to check signatures with: give it with --key".to_owned());
-    }
-    if vault.is_none() {
-        report.limits.push(
-            "Sealed parts were not opened (--no-keys): whether their words are those recorded is not known".to_owned(),
-        );
-    }
-    report.logs.push(told);
-    report.findings = findings;
-    Ok(report)
+    live.finish(&mut told, limits);
+    Ok(told)
 }
 
 /// What the log stated about itself; what cannot be believed is a finding.
@@ -112,6 +155,8 @@ async fn statements(
 struct Live<'a> {
     store: &'a dyn Store,
     vault: Option<&'a Vault>,
+    log: LogName,
+    tables: Tables,
     origin: &'a str,
     trusted: Option<&'a Trusted<'a>>,
     findings: &'a mut Findings,
@@ -141,10 +186,10 @@ impl Live<'_> {
         }
     }
 
-    async fn run(&mut self, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), AppError> {
+    async fn run(&mut self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<(), AppError> {
         loop {
-            let Some(extent) = self.store.extent().await? else {
-                self.findings.note(Code::Head, HEAD, None, "the head of the log is not there");
+            let Some(extent) = self.store.extent(self.log).await? else {
+                self.findings.note(Code::Head, self.tables.head, None, "the head of the log is not there");
                 return Ok(());
             };
             let there = extent.events.map_or(0, |(_, last)| u64::try_from(last).unwrap_or(0) + 1);
@@ -153,14 +198,14 @@ impl Live<'_> {
                 let (from, until) = (self.tree.size(), size.min(self.tree.size() + EVENTS_PER_FILE));
                 self.checkpoints(until).await?;
                 self.positions(from, until).await?;
-                progress(until - from, size);
+                progress(until - from);
             }
-            self.events.ends_at(size, EVENT, self.findings);
+            self.events.ends_at(size, self.tables.event, self.findings);
             self.hold_extent(&extent, size);
             if !self.events.waits_for_an_erasure() || self.findings.total() > 0 {
                 break;
             }
-            match self.store.extent().await? {
+            match self.store.extent(self.log).await? {
                 Some(later) if later.size > extent.size => {}
                 _ => break,
             }
@@ -173,54 +218,69 @@ impl Live<'_> {
         let there = extent.events.map_or(0, |(_, last)| last.saturating_add(1));
         if extent.size > there || extent.size < 0 {
             let detail = format!("the head counts {} events, and there are {there}", extent.size);
-            self.findings.note(Code::Head, HEAD, None, detail);
+            self.findings.note(Code::Head, self.tables.head, None, detail);
         }
         if extent.size < there || extent.events.is_some_and(|(first, _)| first < 0) {
             let detail =
                 format!("the head counts {} events, and there are events up to position {}", extent.size, there - 1);
-            self.findings.note(Code::EventBeyondHead, EVENT, Some(size), detail);
+            self.findings.note(Code::EventBeyondHead, self.tables.event, Some(size), detail);
         }
         let width = i64::try_from(PARTS_PER_EVENT).unwrap_or(i64::MAX);
         let end = extent.size.max(0).saturating_mul(width);
         if extent.parts.is_some_and(|(first, last)| first < 0 || last >= end) {
-            self.findings.note(Code::PartUnknown, PART, None, "there are parts at positions that have no event");
+            self.findings.note(
+                Code::PartUnknown,
+                self.tables.part,
+                None,
+                "there are parts at positions that have no event",
+            );
         }
         let complete: u64 = (1..=7_u32).map(|level| size >> (8 * level)).sum();
         if i64::try_from(complete) != Ok(extent.subtrees) {
             let detail = format!("there are {} hashes of complete subtrees, not {complete}", extent.subtrees);
-            self.findings.note(Code::Tile, SUBTREE, None, detail);
+            self.findings.note(Code::Tile, self.tables.subtree, None, detail);
         }
         match Frontier::from_bytes(&extent.frontier) {
             Ok(edge) if edge.size() == self.tree.size() => {
-                let wanted = Wanted { root: edge.root(), code: Code::Head, said_by: HEAD.to_string() };
+                let wanted = Wanted { root: edge.root(), code: Code::Head, said_by: self.tables.head.to_string() };
                 self.tree.want(edge.size(), wanted, self.findings);
             }
-            _ => self.findings.note(Code::Head, HEAD, None, "the tree's edge in the head is not one of so many events"),
+            _ => self.findings.note(
+                Code::Head,
+                self.tables.head,
+                None,
+                "the tree's edge in the head is not one of so many events",
+            ),
         }
         if extent.size > 0 && self.events.last_recorded_at().is_some_and(|last| last != extent.recorded_at) {
-            self.findings.note(Code::Head, HEAD, None, "the head says another time than the last event");
+            self.findings.note(Code::Head, self.tables.head, None, "the head says another time than the last event");
         }
     }
 
     async fn positions(&mut self, from: u64, until: u64) -> Result<(), AppError> {
-        let events = self.store.raw_events(from, until).await?;
-        let parts = self.store.raw_parts(from, until).await?;
+        let events = self.store.raw_events(self.log, from, until).await?;
+        let parts = self.store.raw_parts(self.log, from, until).await?;
         let page = observe(events, parts, self.vault).await?;
         for position in page.strays {
             let detail = "a part stands at a position that has no event, or that is not its own";
-            self.findings.note(Code::PartUnknown, PART, u64::try_from(position).ok(), detail);
+            self.findings.note(Code::PartUnknown, self.tables.part, u64::try_from(position).ok(), detail);
         }
         let mut events = page.events.into_iter().peekable();
         for position in from..until {
             let found = events.next_if(|found| found.observed.columns.position == position);
             let mut stored = None;
             let leaf = found.map(|found| {
-                self.events.event(EVENT, &found.observed, self.findings);
+                self.events.event(self.tables.event, &found.observed, self.findings);
                 if found.leaf_hash.is_none() {
-                    self.findings.note(Code::LeafHash, EVENT, Some(position), "the stored hash has not 32 bytes");
+                    self.findings.note(
+                        Code::LeafHash,
+                        self.tables.event,
+                        Some(position),
+                        "the stored hash has not 32 bytes",
+                    );
                 }
-                stored = found.leaf_hash.map(|hash| (Hash::new(hash), EVENT));
-                (leaf_hash(&found.observed.leaf), EVENT)
+                stored = found.leaf_hash.map(|hash| (Hash::new(hash), self.tables.event));
+                (leaf_hash(&found.observed.leaf), self.tables.event)
             });
             let completed = self.tree.push(leaf, stored, self.findings);
             for completed in completed {
@@ -233,18 +293,18 @@ impl Live<'_> {
     async fn subtree(&mut self, completed: (CompletedSubtree, Hash)) -> Result<(), AppError> {
         let CompletedSubtree { tile_level: level, index, .. } = completed.0;
         if index.is_multiple_of(TILE_WIDTH) || !self.subtrees.contains_key(&level) {
-            let page = self.store.raw_subtrees(level, index, PAGE).await?;
+            let page = self.store.raw_subtrees(self.log, level, index, PAGE).await?;
             self.subtrees.insert(level, page.into_iter().collect());
         }
         let of_level = self.subtrees.get(&level);
         let mut stored = i64::try_from(index).ok().and_then(|index| of_level?.get(&index).cloned());
         if stored.is_none() {
             // It was completed after the page was read.
-            let page = self.store.raw_subtrees(level, index, 1).await?;
+            let page = self.store.raw_subtrees(self.log, level, index, 1).await?;
             stored = page.into_iter().find(|(there, _)| u64::try_from(*there) == Ok(index)).map(|(_, hash)| hash);
         }
         let stored = stored.and_then(|hash| hash.try_into().ok()).map(Hash::new);
-        self.tree.subtree(completed, stored, SUBTREE, self.findings);
+        self.tree.subtree(completed, stored, self.tables.subtree, self.findings);
         Ok(())
     }
 
@@ -287,14 +347,16 @@ impl Live<'_> {
                 told.checkpoint = Some(*size);
                 trusted.cosigned(note.as_bytes(), CHECKPOINT, told, self.findings);
                 if *size < told.size {
-                    let detail = format!("The last {} events are not signed yet", told.size - size);
+                    let detail =
+                        format!("The last {} events of the log {} are not signed yet", told.size - size, told.name);
                     limits.push(detail);
                 }
             }
             _ if told.size > 0 => {
-                limits.push(
-                    "No checkpoint was signed: nothing but the database itself vouches for its events".to_owned(),
-                );
+                limits.push(format!(
+                    "No checkpoint of the log {} was signed: nothing but the database itself vouches for it",
+                    told.name
+                ));
             }
             _ => {}
         }

@@ -16,9 +16,9 @@ mod offline;
 mod report;
 mod signed;
 
-pub use crate::ledger::archive::{Code, Finding, View};
+pub use crate::ledger::archive::{Code, Finding, LogName, View};
 pub use crate::ledger::{KeyError, VerifierKey};
-pub use export::{ExportRequest, Exported, LogToExport, OUTCOMES, export};
+pub use export::{ExportRequest, Exported, LogToExport, export};
 pub use folder::ExportError;
 pub use live::{LiveLog, verify_store};
 pub use offline::{Step, VerifyError, verify_folder};

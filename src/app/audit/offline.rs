@@ -5,10 +5,10 @@
 
 use crate::app::audit::files::Files;
 use crate::app::audit::report::{LogReport, Report};
-use crate::app::audit::signed::{Auditor, Trusted};
+use crate::app::audit::signed::{Auditor, Trusted, check_given};
 use crate::ledger::archive::{
-    CHECKPOINTS_PER_FILE, Code, EVENTS_PER_FILE, EventAudit, EventLine, Findings, ListedLog, Observed, Place,
-    STATEMENTS, TreeAudit, View, Wanted, checkpoints_file, events_file, read_checkpoint_line,
+    CHECKPOINTS_PER_FILE, Code, EVENTS_PER_FILE, EventAudit, EventLine, Findings, ListedLog, LogName, MANIFEST,
+    Observed, Place, STATEMENTS, TreeAudit, View, Wanted, checkpoints_file, events_file, read_checkpoint_line,
 };
 use crate::ledger::{
     CompletedSubtree, Hash, SignedStatement, TILE_WIDTH, TileKind, TilePath, VerifierKey, decode_entry_bundle,
@@ -40,15 +40,21 @@ pub enum VerifyError {
 /// # Errors
 /// Only where something cannot be read; whatever is wrong with what can be is in the report.
 pub fn verify_folder(folder: &Path, auditor: &Auditor, progress: &mut dyn FnMut(Step)) -> Result<Report, VerifyError> {
-    let mut report = Report { key_given: !auditor.keys.is_empty(), ..Report::default() };
+    let mut report = Report::default();
     let mut findings = Findings::default();
     let Some((mut files, manifest)) = Files::open(folder, &mut findings)? else {
         report.findings = findings;
         return Ok(report);
     };
     progress(Step::Total(manifest.logs.iter().map(|log| log.size).sum()));
+    let origins: Vec<&str> = manifest.logs.iter().map(|log| log.origin.as_str()).collect();
+    report.key_given = check_given(auditor, &origins, &mut findings);
     for log in &manifest.logs {
-        let offline = Offline { files: &mut files, log, view: &manifest.view, findings: &mut findings };
+        let Some(name) = LogName::named(&log.name) else {
+            findings.note(Code::Manifest, Place::file(MANIFEST), None, "it lists a log of another name than there are");
+            continue;
+        };
+        let offline = Offline { files: &mut files, name, log, view: &manifest.view, findings: &mut findings };
         report.logs.push(offline.verify(auditor, progress)?);
     }
     report.files = files.finish(&mut findings);
@@ -101,6 +107,7 @@ fn limits(view: &View, opened: bool, key_given: bool) -> Vec<String> {
 /// One log of an export.
 struct Offline<'a> {
     files: &'a mut Files,
+    name: LogName,
     log: &'a ListedLog,
     view: &'a View,
     findings: &'a mut Findings,
@@ -138,10 +145,10 @@ impl Offline<'_> {
             LogReport { name: log.name.clone(), origin: log.origin.clone(), size: log.size, ..LogReport::default() };
         let (key, statements) = (self.key()?, self.statements()?);
         let path = self.path(STATEMENTS);
-        let trusted = Trusted::of(auditor, key.clone(), &statements, Place::file(&path), self.findings);
+        let trusted = Trusted::of(auditor, &log.origin, key.clone(), &statements, Place::file(&path), self.findings);
         self.check_key(key.as_ref(), trusted.as_ref());
         let mut audit = Audit {
-            events: EventAudit::new(self.view.clone()),
+            events: EventAudit::new(self.name, self.view.clone()),
             tree: TreeAudit::new(Code::Tile),
             kept: VecDeque::new(),
             read: 0,

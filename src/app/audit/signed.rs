@@ -29,6 +29,27 @@ pub struct Auditor {
     pub quorum: usize,
 }
 
+fn yours(name: &str) -> String {
+    format!("your checkpoint {name}")
+}
+
+/// Notes what the auditor gave that is about none of these logs. Answers whether they gave a key of each.
+pub(super) fn check_given(auditor: &Auditor, origins: &[&str], findings: &mut Findings) -> bool {
+    for key in auditor.keys.iter().filter(|key| !origins.contains(&key.name().as_str())) {
+        let detail = format!("it is a key of {}, and that log is not here", key.name());
+        findings.note(Code::Key, Place::file("the key that you gave"), None, detail);
+    }
+    for EarlierCheckpoint { name, note } in &auditor.earlier {
+        let detail = match SignedCheckpoint::parse(note) {
+            Ok(signed) if origins.contains(&signed.unverified().origin.as_str()) => continue,
+            Ok(signed) => format!("it is one of {}, and that log is not here", signed.unverified().origin),
+            Err(error) => error.to_string(),
+        };
+        findings.note(Code::Signature, Place::file(&yours(name)), None, detail);
+    }
+    !origins.is_empty() && origins.iter().all(|origin| auditor.keys.iter().any(|key| key.name().as_str() == *origin))
+}
+
 /// The keys and the origin that one log's checkpoints are held against.
 pub(super) struct Trusted<'a> {
     origin: Origin,
@@ -44,16 +65,20 @@ fn has(chain: &KeyChain, key: &VerifierKey) -> bool {
 }
 
 impl<'a> Trusted<'a> {
-    /// The auditor's own keys, or else the log's, and what the log's statements lead to from there. The origin is what the key
-    /// is named: a log signs with a key of its name. Statements that cannot be believed are a finding at `place`.
+    /// The auditor's own keys of a log, or else the one that comes with it, and what the log's statements lead to from there.
+    /// A log signs with a key of its name. Statements that cannot be believed are a finding at `place`.
     pub(super) fn of(
         auditor: &'a Auditor,
+        origin: &str,
         logs_key: Option<VerifierKey>,
         statements: &[SignedStatement],
         place: Place<'_>,
         findings: &mut Findings,
     ) -> Option<Self> {
-        let own = if auditor.keys.is_empty() { logs_key.into_iter().collect() } else { auditor.keys.clone() };
+        let mut own: Vec<_> = auditor.keys.iter().filter(|key| key.name().as_str() == origin).cloned().collect();
+        if own.is_empty() {
+            own.extend(logs_key.filter(|key| key.name().as_str() == origin));
+        }
         let origin: Origin = own.first()?.name().as_str().parse().ok()?;
         let mut chains = Vec::new();
         match chain_of(&origin, None, statements) {
@@ -66,7 +91,7 @@ impl<'a> Trusted<'a> {
             Ok(None) => {}
             Err(error) => findings.note(Code::Signature, place, None, error.to_string()),
         }
-        for key in own.into_iter().filter(|key| key.name().as_str() == origin.as_str()) {
+        for key in own {
             if !chains.iter().any(|chain| has(chain, &key)) {
                 chains.push(KeyChain::beginning_with(key).ok()?);
             }
@@ -121,7 +146,12 @@ impl<'a> Trusted<'a> {
     /// Asks the tree for the root of each checkpoint that the auditor kept.
     pub(super) fn want_earlier(&self, tree: &mut TreeAudit, findings: &mut Findings) {
         for EarlierCheckpoint { name, note } in &self.auditor.earlier {
-            let said_by = format!("your checkpoint {name}");
+            // One of another log, or none at all, was told before.
+            let ours = SignedCheckpoint::parse(note).is_ok_and(|signed| signed.unverified().origin == self.origin);
+            if !ours {
+                continue;
+            }
+            let said_by = yours(name);
             if let Some(checkpoint) = self.open(note, Place::file(&said_by), findings) {
                 let code = Code::RewrittenSinceCheckpoint;
                 tree.want(checkpoint.size, Wanted { root: checkpoint.root, code, said_by }, findings);

@@ -1,7 +1,7 @@
 //! `cairn export` from the store: a view of the log, up to its newest signed checkpoint, as files.
 
 use crate::app::AppError;
-use crate::app::audit::{ExportError, ExportRequest, LogToExport, View, export};
+use crate::app::audit::{ExportError, ExportRequest, Exported, LogName, LogToExport, VerifierKey, View, export};
 use crate::app::log::stated;
 use crate::app::{App, Store};
 use crate::cli::CommonArguments;
@@ -9,8 +9,9 @@ use crate::cli::export::ExportArguments;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::service::{Sources, open_app, open_store};
-use crate::cli::signer::{log_verifier_key, open_log, unsigned};
+use crate::cli::signer::{log_place, log_verifier_key, open_log, unsigned};
 use crate::config::Settings;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Exports from the store.
@@ -18,7 +19,7 @@ pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -
     let mut settings = common.settings()?;
     // Looking must not make anything.
     settings.create = false;
-    let (store, app, log) = source(&settings, arguments).await?;
+    let (store, app, logs) = source(&settings, arguments).await?;
     let view = match (&arguments.organisation, arguments.person) {
         (Some(organisation), _) => View::Organisation { organisation: organisation.clone() },
         (_, Some(person)) => View::Person { person },
@@ -32,40 +33,54 @@ pub(super) async fn run(common: &CommonArguments, arguments: &ExportArguments) -
         );
     }
     let request = ExportRequest { folder: arguments.out.clone(), view, opened: arguments.open };
-    let progress = Progress::new("export: positions", Some(log.checkpoint.size), arguments.quiet);
-    let exported = export(store.as_ref(), app.as_ref(), &log, &request, &mut |done| progress.advance(done)).await;
+    let total = logs.iter().map(|log| log.checkpoint.size).sum();
+    let progress = Progress::new("export: positions", Some(total), arguments.quiet);
+    let exported = export(store.as_ref(), app.as_ref(), &logs, &request, &mut |done| progress.advance(done)).await;
     progress.finish();
     let exported = exported.map_err(failure)?;
     store.close().await;
     if arguments.json {
-        let answer = serde_json::json!({
-            "folder": arguments.out, "size": exported.size, "events_written": exported.events,
-            "parts_gone": exported.gone, "parts_unavailable": exported.unavailable,
-            "files": exported.files, "bytes": exported.bytes, "key": log.key.to_string(),
-        });
-        println!("{answer}");
+        println!("{}", json(&logs, &exported, arguments));
         return Ok(());
     }
-    eprintln!(
-        "cairn: {} holds the log up to its checkpoint of {} events: {} files, {} bytes ({} events written now)",
-        arguments.out.display(),
-        exported.size,
-        exported.files,
-        exported.bytes,
-        exported.events
-    );
+    for log in &logs {
+        let (log, size) = (log.log.as_str(), log.checkpoint.size);
+        eprintln!("cairn: {} holds the log {log} up to its checkpoint of {size} events", arguments.out.display());
+    }
+    eprintln!("cairn: {} files, {} bytes ({} events written now)", exported.files, exported.bytes, exported.events);
     if exported.unavailable > 0 {
         eprintln!("cairn: the keys of {} parts could not be had: they are not in the export", exported.unavailable);
     }
-    eprintln!("cairn: check it with: cairn verify {} --key '{}'", arguments.out.display(), log.key);
+    let keys: Vec<String> = logs.iter().map(|log| format!(" --key '{}'", log.key)).collect();
+    eprintln!("cairn: check it with: cairn verify {}{}", arguments.out.display(), keys.concat());
     Ok(())
 }
 
-/// The store, the app where the keys are here, and the checkpoint: signed now where the signer's key is here, too.
+/// The document of `--json`; `size` and `key` are the first log's.
+fn json(logs: &[LogToExport], exported: &Exported, arguments: &ExportArguments) -> Value {
+    let first = logs.first();
+    let log =
+        |log: &LogToExport| json!({"name": log.log.as_str(), "size": log.checkpoint.size, "key": log.key.to_string()});
+    json!({
+        "folder": arguments.out, "size": first.map(|log| log.checkpoint.size), "events_written": exported.events,
+        "parts_gone": exported.gone, "parts_unavailable": exported.unavailable,
+        "files": exported.files, "bytes": exported.bytes, "key": first.map(|log| log.key.to_string()),
+        "logs": logs.iter().map(log).collect::<Vec<_>>(),
+    })
+}
+
+/// The store, the app where the keys are here, and the logs.
 async fn source(
     settings: &Settings,
     arguments: &ExportArguments,
-) -> Result<(Arc<dyn Store>, Option<App>, LogToExport), Failure> {
+) -> Result<(Arc<dyn Store>, Option<App>, Vec<LogToExport>), Failure> {
+    let wanted: Vec<LogName> =
+        LogName::ALL.into_iter().filter(|log| arguments.log.iter().any(|asked| asked.known() == *log)).collect();
+    let wanted = if wanted.is_empty() { vec![LogName::Outcomes] } else { wanted };
+    let origins: Vec<&str> = wanted.iter().map(|log| log_place(settings, *log).0).collect();
+    if let Some(key) = arguments.key.iter().find(|key| !origins.contains(&key.name().as_str())) {
+        return Err(Failure::configuration(format!("--key {key} is of no log that is exported")));
+    }
     let app = if arguments.unrecorded {
         eprintln!(
             "cairn: this export is NOT recorded in the log of accesses: nobody whose data it holds is told of it"
@@ -74,33 +89,50 @@ async fn source(
     } else {
         Some(open_app(settings, &Sources::default()).await.map_err(without_keys)?.0)
     };
-    if let Some(app) = &app
-        && settings.log_key_file.exists()
-    {
-        let keeper = open_log(settings, app, false).await?;
-        let (key, statements) = (keeper.verifier_key().clone(), keeper.statements().await.map_err(unsigned)?);
-        if arguments.key.as_ref().is_some_and(|given| *given != key) {
-            return Err(Failure::configuration(format!("--key is not the key of this log's signer, {key}")));
-        }
-        let checkpoint = keeper.sign().await.map_err(unsigned)?;
-        return Ok((Arc::clone(app.store()), Some(app.clone()), LogToExport { key, checkpoint, statements }));
-    }
-    let own = || log_verifier_key(settings).transpose();
-    let key = arguments.key.clone().map(Ok).or_else(own).transpose()?.ok_or_else(|| {
-        Failure::configuration(format!(
-            "the signer's key {} is not here: give the log's verifier key with --key",
-            settings.log_key_file.display()
-        ))
-    })?;
     let store = match &app {
         Some(app) => Arc::clone(app.store()),
         None => open_store(settings).await?,
     };
-    let statements = stated(store.as_ref(), &settings.log_state_file, &settings.log_origin).await;
-    let statements = statements.map_err(unsigned)?;
-    let last = store.last_checkpoint(&settings.log_origin).await.map_err(AppError::from)?;
+    let mut logs = Vec::with_capacity(wanted.len());
+    for log in wanted {
+        logs.push(log_to_export(settings, &store, app.as_ref(), log, &arguments.key).await?);
+    }
+    Ok((store, app, logs))
+}
+
+/// A log with its newest checkpoint: signed now where the signer's key is here, too.
+async fn log_to_export(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    app: Option<&App>,
+    log: LogName,
+    keys: &[VerifierKey],
+) -> Result<LogToExport, Failure> {
+    let (origin, files) = log_place(settings, log);
+    let given = keys.iter().find(|key| key.name().as_str() == origin).cloned();
+    if let Some(app) = app
+        && files.key.exists()
+    {
+        let keeper = open_log(settings, app, log, false).await?;
+        let (key, statements) = (keeper.verifier_key().clone(), keeper.statements().await.map_err(unsigned)?);
+        if given.is_some_and(|given| given != key) {
+            return Err(Failure::configuration(format!("--key is not the key of this log's signer, {key}")));
+        }
+        let checkpoint = keeper.sign().await.map_err(unsigned)?;
+        return Ok(LogToExport { log, key, checkpoint, statements });
+    }
+    let key = match given {
+        Some(given) => Some(given),
+        None => log_verifier_key(settings, log)?,
+    };
+    let key = key.ok_or_else(|| {
+        let file = files.key.display();
+        Failure::configuration(format!("the signer's key {file} is not here: give the log's verifier key with --key"))
+    })?;
+    let statements = stated(store.as_ref(), &files.guard, origin).await.map_err(unsigned)?;
+    let last = store.last_checkpoint(origin).await.map_err(AppError::from)?;
     let checkpoint = last.ok_or_else(|| failure(ExportError::Unsigned))?;
-    Ok((store, app, LogToExport { key, checkpoint, statements }))
+    Ok(LogToExport { log, key, checkpoint, statements })
 }
 
 fn without_keys(failure: Failure) -> Failure {

@@ -94,7 +94,7 @@ fn write_text(text: &mut String, report: &Report, folder: Option<&Path>, seconds
             )?;
         }
         (Some(folder), None) => writeln!(text, "The export {}", folder.display())?,
-        (None, _) => writeln!(text, "The log where it lives")?,
+        (None, _) => writeln!(text, "The logs where they live")?,
     }
     for log in &report.logs {
         write_log(text, log)?;

@@ -3,10 +3,12 @@
 
 use super::erasures::{ERASURE_EVENT, Erasures, Gone, class_of_name};
 use super::finding::{Code, Findings, Place};
+use super::layout::LogName;
 use super::manifest::View;
 use super::observed::{Columns, Observed, ObservedPart, PartState};
 use crate::domain::event::{Class, Facts};
 use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::reading_access::{self, ReadingAccess};
 use crate::ledger::{Commitment, Leaf, PartName};
 use std::collections::HashMap;
 
@@ -29,6 +31,7 @@ pub struct Counts {
 
 /// The audit of a log's events; fed in the order of positions.
 pub struct EventAudit {
+    log: LogName,
     view: View,
     next: u64,
     counters: HashMap<OrganisationCode, u64>,
@@ -52,10 +55,11 @@ impl At<'_> {
 }
 
 impl EventAudit {
-    /// The audit of what a view shows.
+    /// The audit of what a view shows of a log.
     #[must_use]
-    pub fn new(view: View) -> Self {
+    pub fn new(log: LogName, view: View) -> Self {
         Self {
+            log,
             view,
             next: 0,
             counters: HashMap::new(),
@@ -222,10 +226,12 @@ impl EventAudit {
             return;
         }
         let is_erasure = (leaf.event_type.as_ref(), leaf.schema) == ERASURE_EVENT;
-        let read = if is_erasure {
-            self.erasures.erased(&leaf.organisation, bytes)
-        } else {
-            Facts::read(&leaf.event_type, leaf.schema, bytes).is_ok()
+        let read = match self.log {
+            LogName::Accesses => {
+                *leaf.event_type == *reading_access::NAME && ReadingAccess::read(leaf.schema, bytes).is_ok()
+            }
+            LogName::Outcomes if is_erasure => self.erasures.erased(&leaf.organisation, bytes),
+            LogName::Outcomes => Facts::read(&leaf.event_type, leaf.schema, bytes).is_ok(),
         };
         if !read {
             let detail = format!("this program knows no {} of schema {} of this shape", leaf.event_type, leaf.schema);

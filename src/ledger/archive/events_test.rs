@@ -3,6 +3,7 @@
 use super::events::{Counts, EventAudit};
 use super::examples_test::{FACTS, Making, event, made};
 use super::finding::{Code, Findings, Place};
+use super::layout::LogName;
 use super::manifest::View;
 use super::observed::{Observed, PartState};
 use super::tree::{TreeAudit, Wanted};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 const HERE: Place<'static> = Place::file("here");
 
 fn audit_of(view: View, events: &[Observed]) -> (BTreeMap<Code, u64>, Counts) {
-    let (mut audit, mut findings) = (EventAudit::new(view), Findings::default());
+    let (mut audit, mut findings) = (EventAudit::new(LogName::Outcomes, view), Findings::default());
     for event in events {
         audit.event(HERE, event, &mut findings);
     }
@@ -90,7 +91,7 @@ fn order_is_held() {
     assert_eq!(found(&with_leaf(|leaf| leaf.recorded_at_micros = 1)), [Code::TimeWentBack]);
     assert_eq!(found(&with_leaf(|leaf| leaf.organisation_counter = 5)), [Code::OrganisationCounter]);
     assert_eq!(found(&with_leaf(|leaf| leaf.version = 1)), [Code::StreamVersion]);
-    let (mut audit, mut findings) = (EventAudit::new(View::Whole), Findings::default());
+    let (mut audit, mut findings) = (EventAudit::new(LogName::Outcomes, View::Whole), Findings::default());
     audit.event(HERE, &event(0), &mut findings);
     audit.ends_at(1, HERE, &mut findings);
     assert_eq!(findings.total(), 0);

@@ -3,6 +3,35 @@
 
 use super::super::lines::decimal;
 
+/// Which of the two logs of a deployment; its name is its folder's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogName {
+    /// What happened.
+    Outcomes,
+    /// Who was shown whose data.
+    Accesses,
+}
+
+impl LogName {
+    /// Both, in the order in which an export has them.
+    pub const ALL: [Self; 2] = [Self::Outcomes, Self::Accesses];
+
+    /// As paths have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outcomes => "outcomes",
+            Self::Accesses => "accesses",
+        }
+    }
+
+    /// The log of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|log| log.as_str() == name)
+    }
+}
+
 /// How many positions one file of events spans: four tiles.
 pub const EVENTS_PER_FILE: u64 = 1_024;
 /// How many checkpoints one file has.

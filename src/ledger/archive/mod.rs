@@ -26,7 +26,7 @@ pub use erasures::{ERASURE_EVENT, erasure_subject};
 pub use events::{Counts, EventAudit};
 pub use finding::{Code, FINDINGS_TOLD, FINDINGS_TOLD_OF_A_CODE, Finding, Findings, Place};
 pub use layout::{
-    CHECKPOINTS_PER_FILE, EVENTS_PER_FILE, MANIFEST, STATEMENTS, UNFINISHED, checkpoints_file, events_file,
+    CHECKPOINTS_PER_FILE, EVENTS_PER_FILE, LogName, MANIFEST, STATEMENTS, UNFINISHED, checkpoints_file, events_file,
     read_events_file,
 };
 pub use line::{EventLine, LineError, read_checkpoint_line, write_checkpoint_line};

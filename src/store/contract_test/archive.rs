@@ -3,6 +3,7 @@
 use super::ground_test::Ground;
 use super::making::{Making, appended, at};
 use crate::domain::ids::{PersonId, StreamId};
+use crate::ledger::archive::LogName;
 use crate::ledger::{Leaf, leaf_hash};
 use crate::store::{Extent, RawEvent, RawPart};
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ pub(super) async fn the_tables_are_read_as_they_were_written(ground: &Ground) {
     let (making, store) = (Making::new(300), ground.open().await);
     let items = [making.person_known_as("R1A", "digest"), making.person("X9Z")];
     appended(store.as_ref(), items.to_vec(), at(7)).await;
-    let events = store.raw_events(0, 10).await.unwrap();
+    let events = store.raw_events(LogName::Outcomes, 0, 10).await.unwrap();
     assert_eq!(events.len(), 2);
     for (number, (event, item)) in (0_i64..).zip(events.iter().zip(&items)) {
         let leaf = Leaf::parse(&event.leaf).unwrap();
@@ -39,7 +40,7 @@ pub(super) async fn the_tables_are_read_as_they_were_written(ground: &Ground) {
         };
         assert_eq!(*event, expected);
     }
-    let parts = store.raw_parts(0, 10).await.unwrap();
+    let parts = store.raw_parts(LogName::Outcomes, 0, 10).await.unwrap();
     let expected: Vec<RawPart> = (0_i64..)
         .zip(&items)
         .flat_map(|(position, item)| {
@@ -64,8 +65,8 @@ pub(super) async fn a_range_is_read_and_nothing_beside_it(ground: &Ground) {
     let (making, store) = (Making::new(301), ground.open().await);
     appended(store.as_ref(), (0..600).map(|_| making.person("R1A")), at(0)).await;
     let positions = async |from, until| {
-        let events = store.raw_events(from, until).await.unwrap();
-        let parts = store.raw_parts(from, until).await.unwrap();
+        let events = store.raw_events(LogName::Outcomes, from, until).await.unwrap();
+        let parts = store.raw_parts(LogName::Outcomes, from, until).await.unwrap();
         let of_parts: BTreeSet<i64> = parts.iter().map(|part| part.position).collect();
         let of_events: Vec<i64> = events.iter().map(|event| event.position).collect();
         assert!(of_parts.iter().eq(&of_events), "each has parts");
@@ -75,19 +76,19 @@ pub(super) async fn a_range_is_read_and_nothing_beside_it(ground: &Ground) {
     assert_eq!(positions(5, 8).await, [5, 6, 7]);
     assert_eq!(positions(598, 900).await, [598, 599]);
     assert_eq!(positions(600, u64::MAX).await, Vec::<i64>::new());
-    let hashes = store.raw_subtrees(1, 0, 10).await.unwrap();
+    let hashes = store.raw_subtrees(LogName::Outcomes, 1, 0, 10).await.unwrap();
     let kept = store.tree_hashes(1, 0, 10).await.unwrap();
     let expected: Vec<_> = (0_i64..).zip(kept.iter().map(|hash| hash.as_bytes().to_vec())).collect();
     assert_eq!((hashes.len(), &hashes), (2, &expected));
-    assert_eq!(store.raw_subtrees(1, 1, 10).await.unwrap(), expected[1..]);
-    assert_eq!(store.raw_subtrees(1, 0, 1).await.unwrap(), expected[..1]);
-    assert!(store.raw_subtrees(2, 0, 10).await.unwrap().is_empty());
+    assert_eq!(store.raw_subtrees(LogName::Outcomes, 1, 1, 10).await.unwrap(), expected[1..]);
+    assert_eq!(store.raw_subtrees(LogName::Outcomes, 1, 0, 1).await.unwrap(), expected[..1]);
+    assert!(store.raw_subtrees(LogName::Outcomes, 2, 0, 10).await.unwrap().is_empty());
 }
 
 pub(super) async fn how_far_everything_goes_is_read_at_one_moment(ground: &Ground) {
     let (making, store) = (Making::new(302), ground.open().await);
     let empty = Extent { size: 0, recorded_at: 0, frontier: vec![0; 8], events: None, parts: None, subtrees: 0 };
-    assert_eq!(store.extent().await.unwrap(), Some(empty));
+    assert_eq!(store.extent(LogName::Outcomes).await.unwrap(), Some(empty));
     appended(store.as_ref(), (0..300).map(|_| making.person("R1A")), at(3)).await;
     let head = store.head().await.unwrap();
     let expected = Extent {
@@ -98,7 +99,7 @@ pub(super) async fn how_far_everything_goes_is_read_at_one_moment(ground: &Groun
         parts: Some((0, 299 * 16 + 1)),
         subtrees: 1,
     };
-    assert_eq!(store.extent().await.unwrap(), Some(expected));
+    assert_eq!(store.extent(LogName::Outcomes).await.unwrap(), Some(expected));
 }
 
 pub(super) async fn what_was_put_in_by_hand_is_read_too(ground: &Ground) {
@@ -110,9 +111,9 @@ pub(super) async fn what_was_put_in_by_hand_is_read_too(ground: &Ground) {
         ground.run(&format!("INSERT INTO part SELECT {id}, {position}, {columns}")).await.unwrap();
     }
     let ids = |parts: Vec<RawPart>| parts.iter().map(|part| (part.part_id, part.position)).collect::<Vec<_>>();
-    assert_eq!(ids(store.raw_parts(0, 1).await.unwrap()), [(0, 0), (1, 0), (9, 0)]);
-    assert_eq!(ids(store.raw_parts(1, 2).await.unwrap()), [(16, 1), (17, 1), (20, 0)]);
-    assert_eq!(store.extent().await.unwrap().unwrap().parts, Some((-4, 6_400)));
+    assert_eq!(ids(store.raw_parts(LogName::Outcomes, 0, 1).await.unwrap()), [(0, 0), (1, 0), (9, 0)]);
+    assert_eq!(ids(store.raw_parts(LogName::Outcomes, 1, 2).await.unwrap()), [(16, 1), (17, 1), (20, 0)]);
+    assert_eq!(store.extent(LogName::Outcomes).await.unwrap().unwrap().parts, Some((-4, 6_400)));
 }
 
 pub(super) async fn a_persons_streams_are_those_of_their_record(ground: &Ground) {

@@ -5,6 +5,7 @@ use crate::domain::event::{PartRef, Recorded};
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
+use crate::ledger::archive::LogName;
 use crate::projections::Row;
 use crate::store::{
     AccessHead, AccessQuery, AccessStore, Appended, Archive, Attestations, Client, EventQuery, Extent, Group, Head,
@@ -159,16 +160,16 @@ impl Store for NothingStore {
 
 #[async_trait]
 impl Archive for NothingStore {
-    async fn extent(&self) -> Result<Option<Extent>, StoreError> {
+    async fn extent(&self, _: LogName) -> Result<Option<Extent>, StoreError> {
         Ok(None)
     }
-    async fn raw_events(&self, _: u64, _: u64) -> Result<Vec<RawEvent>, StoreError> {
+    async fn raw_events(&self, _: LogName, _: u64, _: u64) -> Result<Vec<RawEvent>, StoreError> {
         Ok(Vec::new())
     }
-    async fn raw_parts(&self, _: u64, _: u64) -> Result<Vec<RawPart>, StoreError> {
+    async fn raw_parts(&self, _: LogName, _: u64, _: u64) -> Result<Vec<RawPart>, StoreError> {
         Ok(Vec::new())
     }
-    async fn raw_subtrees(&self, _: u8, _: u64, _: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    async fn raw_subtrees(&self, _: LogName, _: u8, _: u64, _: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         Ok(Vec::new())
     }
     async fn streams_of_person(&self, _: PersonId) -> Result<Vec<StreamId>, StoreError> {

@@ -1,6 +1,7 @@
 //! The tables as they are.
 
 use crate::domain::ids::{PersonId, StreamId};
+use crate::ledger::archive::LogName;
 use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again_however_long;
 use crate::store::stored::from_position;
@@ -10,16 +11,46 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-const EXTENT: &str = "SELECT h.size, h.recorded_at, h.frontier, \
+/// How one log's tables are read.
+struct Tables {
+    extent: &'static str,
+    events: &'static str,
+    parts: &'static str,
+    subtrees: &'static str,
+}
+
+const OF_OUTCOMES: Tables = Tables {
+    extent: "SELECT h.size, h.recorded_at, h.frontier, \
     (SELECT MIN(position) FROM event), (SELECT MAX(position) FROM event), \
     (SELECT MIN(part_id) FROM part), (SELECT MAX(part_id) FROM part), (SELECT COUNT(*) FROM log_subtree) \
-    FROM log_head AS h WHERE h.one = 1";
-const EVENTS: &str = "SELECT position, event_id, stream, version, organisation, organisation_counter, recorded_at, name, \
-    schema_version, leaf, leaf_hash FROM event WHERE position >= $1 AND position < $2 ORDER BY position";
-const PARTS: &str = "SELECT part_id, position, name, class, subject, key_id, salt, bytes FROM part \
-    WHERE part_id >= $1 AND part_id < $2 ORDER BY part_id";
-const SUBTREES: &str = "SELECT tree_index, hash FROM log_subtree \
-    WHERE tile_level = $1 AND tree_index >= $2 ORDER BY tree_index LIMIT $3";
+    FROM log_head AS h WHERE h.one = 1",
+    events: "SELECT position, event_id, stream, version, organisation, organisation_counter, recorded_at, name, \
+    schema_version, leaf, leaf_hash FROM event WHERE position >= $1 AND position < $2 ORDER BY position",
+    parts: "SELECT part_id, position, name, class, subject, key_id, salt, bytes FROM part \
+    WHERE part_id >= $1 AND part_id < $2 ORDER BY part_id",
+    subtrees: "SELECT tree_index, hash FROM log_subtree \
+    WHERE tile_level = $1 AND tree_index >= $2 ORDER BY tree_index LIMIT $3",
+};
+/// An access has one part, its facts; sixteen is `PARTS_PER_EVENT`.
+const OF_ACCESSES: Tables = Tables {
+    extent: "SELECT h.size, h.recorded_at, h.frontier, (SELECT MIN(position) FROM access), \
+        (SELECT MAX(position) FROM access), NULL::bigint, NULL::bigint, (SELECT COUNT(*) FROM access_subtree) \
+        FROM access_head AS h WHERE h.one = 1",
+    events: "SELECT position, access_id, stream, version, organisation, organisation_counter, recorded_at, 'DataRead', \
+        schema_version, leaf, leaf_hash FROM access WHERE position >= $1 AND position < $2 ORDER BY position",
+    parts: "SELECT position * 16, position, 'facts', 'facts', NULL::uuid, NULL::uuid, salt, convert_to(facts, 'UTF8') \
+        FROM access WHERE position >= $1 / 16 AND position < $2 / 16 ORDER BY position",
+    subtrees: "SELECT tree_index, hash FROM access_subtree \
+        WHERE tile_level = $1 AND tree_index >= $2 ORDER BY tree_index LIMIT $3",
+};
+
+const fn tables(log: LogName) -> &'static Tables {
+    match log {
+        LogName::Outcomes => &OF_OUTCOMES,
+        LogName::Accesses => &OF_ACCESSES,
+    }
+}
+
 const STREAMS: &str = "SELECT id FROM row_version \
     WHERE person = $1 AND generation = (SELECT generation FROM log_head) AND to_position = 9223372036854775807";
 
@@ -72,32 +103,39 @@ fn extent_of(row: &PgRow) -> Result<Extent, sqlx::Error> {
 
 #[async_trait]
 impl Archive for PgStore {
-    async fn extent(&self) -> Result<Option<Extent>, StoreError> {
+    async fn extent(&self, log: LogName) -> Result<Option<Extent>, StoreError> {
         let failed = StoreError::during("read how far the log goes");
-        let read = again_however_long(&self.pool, async |pool| sqlx::query(EXTENT).fetch_optional(&pool).await);
+        let read =
+            again_however_long(&self.pool, async |pool| sqlx::query(tables(log).extent).fetch_optional(&pool).await);
         read.await.and_then(|row| row.map(|row| extent_of(&row)).transpose()).map_err(failed)
     }
 
-    async fn raw_events(&self, from: u64, until: u64) -> Result<Vec<RawEvent>, StoreError> {
+    async fn raw_events(&self, log: LogName, from: u64, until: u64) -> Result<Vec<RawEvent>, StoreError> {
         let failed = StoreError::during("read events as they are");
         let rows = again_however_long(&self.pool, async |pool| {
-            sqlx::query(EVENTS).bind(from_position(from)).bind(from_position(until)).fetch_all(&pool).await
+            sqlx::query(tables(log).events).bind(from_position(from)).bind(from_position(until)).fetch_all(&pool).await
         });
         rows.await.and_then(|rows| rows.iter().map(event_of).collect()).map_err(failed)
     }
 
-    async fn raw_parts(&self, from: u64, until: u64) -> Result<Vec<RawPart>, StoreError> {
+    async fn raw_parts(&self, log: LogName, from: u64, until: u64) -> Result<Vec<RawPart>, StoreError> {
         let failed = StoreError::during("read parts as they are");
         let id = |position: u64| from_position(position.saturating_mul(PARTS_PER_EVENT));
         let rows = again_however_long(&self.pool, async |pool| {
-            sqlx::query(PARTS).bind(id(from)).bind(id(until)).fetch_all(&pool).await
+            sqlx::query(tables(log).parts).bind(id(from)).bind(id(until)).fetch_all(&pool).await
         });
         rows.await.and_then(|rows| rows.iter().map(part_of).collect()).map_err(failed)
     }
 
-    async fn raw_subtrees(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    async fn raw_subtrees(
+        &self,
+        log: LogName,
+        tile_level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         again_however_long(&self.pool, async |pool| {
-            sqlx::query_as(SUBTREES)
+            sqlx::query_as(tables(log).subtrees)
                 .bind(i32::from(tile_level))
                 .bind(from_position(from))
                 .bind(i64::from(limit))
