@@ -6,7 +6,7 @@ use crate::api::problem::{Problem, Type};
 use crate::api::query::{FindQuery, ListQuery, cursor_for, link_to};
 use crate::api::request::{Call, Query};
 use crate::api::views::{ListOf, ReceiptView, View};
-use crate::app::words::{Kind, StreamId};
+use crate::app::words::{IdempotencyKey, Kind, StreamId};
 use crate::app::{Complete, Receipt, Target};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, LINK, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
@@ -65,17 +65,31 @@ pub async fn record<B: Body>(
     id: &str,
     if_match: Option<u64>,
 ) -> Result<Receipt, Problem> {
+    let key = request_key(call, B::OPERATION, id, if_match, &body.bytes)?;
+    let recording = body.value.into_recording(target)?;
+    Ok(call.state.app.record(&call.caller, recording, key).await?)
+}
+
+/// The idempotency key of a request with all that it asks.
+///
+/// # Errors
+/// [`Type::IdempotencyKeyMissing`].
+pub fn request_key(
+    call: &Call,
+    operation: &str,
+    id: &str,
+    if_match: Option<u64>,
+    body: &[u8],
+) -> Result<IdempotencyKey, Problem> {
     let key = call.idempotency_key()?;
-    let canonical = serde_json::from_slice::<serde_json::Value>(&body.bytes)
+    let canonical = serde_json::from_slice::<serde_json::Value>(body)
         .ok()
         .and_then(|value| serde_json_canonicalizer::to_vec(&value).ok())
         .unwrap_or_default();
     let if_match = if_match.map(|version| version.to_string()).unwrap_or_default();
     // The same pieces as a line of a batch, so a recording can be repeated either way.
-    let request: [&[u8]; 4] = [B::OPERATION.as_bytes(), id.as_bytes(), if_match.as_bytes(), &canonical];
-    let key = call.state.app.idempotency_key(&call.caller, key, &request);
-    let recording = body.value.into_recording(target)?;
-    Ok(call.state.app.record(&call.caller, recording, key).await?)
+    let request: [&[u8]; 4] = [operation.as_bytes(), id.as_bytes(), if_match.as_bytes(), &canonical];
+    Ok(call.state.app.idempotency_key(&call.caller, key, &request))
 }
 
 /// The answer to a recording.

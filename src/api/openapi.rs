@@ -23,6 +23,7 @@ use utoipa_actix_web::AppExt;
         (name = "actions", description = "Agreed steps."),
         (name = "contributions", description = "What anybody did towards an outcome."),
         (name = "frameworks", description = "Frameworks, ladders, scales and lists as versioned data."),
+        (name = "erasures", description = "Erasure (GDPR Art 17): asked for by one client, executed or refused by another, told to whoever had the data."),
         (name = "batches", description = "Many recordings in one request."),
         (name = "events", description = "The feed of events by position."),
         (name = "accesses", description = "Who was shown whose data, recorded before it was shown."),
@@ -68,6 +69,8 @@ fn describe(scope: Scope) -> String {
     let (noun, verb) = scope.as_str().split_once(':').unwrap_or(("", ""));
     match verb {
         "read" => format!("Read {noun}"),
+        "request" => format!("Ask for {noun}"),
+        "approve" => format!("Approve or refuse {noun} that another client asked for"),
         _ => format!("Record {noun}"),
     }
 }

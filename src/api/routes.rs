@@ -1,8 +1,8 @@
 //! Every route on one page. The handler's name is the operation id; tests mirror the paths.
 
 use crate::api::handlers::{
-    accesses, actions, batches, contributions, conversations, events, frameworks, health, log, narratives, oauth,
-    outcomes, people, reviews,
+    accesses, actions, batches, contributions, conversations, erasures, events, frameworks, health, log, narratives,
+    oauth, outcomes, people, reviews,
 };
 use crate::api::problem::{Problem, Type};
 use actix_web::{ResponseError, web};
@@ -22,6 +22,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
             scope("/v1")
                 .configure(proof)
                 .configure(watching)
+                .configure(lawful)
                 // people
                 .service(people::search_people)
                 // Another method would be taken for the person whose id is `search`.
@@ -83,6 +84,18 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 .service(events::list_events)
                 .service(events::list_stream_events),
         );
+}
+
+/// What the law asks of data that is already recorded.
+fn lawful(config: &mut ServiceConfig<'_>) {
+    config
+        .service(erasures::request_erasure)
+        .service(erasures::list_erasures)
+        .service(erasures::approve_erasure)
+        .service(erasures::refuse_erasure)
+        .service(erasures::withdraw_erasure)
+        .service(erasures::record_erasure_notice)
+        .service(erasures::find_erasure);
 }
 
 /// The logs as auditors and witnesses read them. Entry bundles come before the tiles, whose path they would fit.

@@ -50,6 +50,17 @@ mirrored! {
     /// Why an outcome was closed.
     ClosureReason { Achieved = "achieved", NoLongerMatters = "no_longer_matters", MovedOn = "moved_on",
         PersonDied = "person_died", EnteredInError = "entered_in_error", Other = "other" }
+    /// What of a person an erasure removes.
+    ErasureScope { IdentityAndWords = "identity_and_words", Identity = "identity", Words = "words", Full = "full",
+        Narrative = "narrative" }
+    /// The ground of an erasure: a letter of GDPR Art 17(1).
+    ErasureBasis { NoLongerNecessary = "gdpr_17_1_a", ConsentWithdrawn = "gdpr_17_1_b", Objected = "gdpr_17_1_c",
+        Unlawful = "gdpr_17_1_d", LegalObligation = "gdpr_17_1_e", ChildsService = "gdpr_17_1_f" }
+    /// Why an erasure is refused: a letter of GDPR Art 17(3), or that no ground applies.
+    ErasureExemption { Expression = "gdpr_17_3_a", Obligation = "gdpr_17_3_b", PublicHealth = "gdpr_17_3_c",
+        Research = "gdpr_17_3_d", LegalClaims = "gdpr_17_3_e", NoGround = "no_ground" }
+    /// What became of a request to erase.
+    ErasureStatus { Requested = "requested", Executed = "executed", Refused = "refused", Withdrawn = "withdrawn" }
     /// Whether outcomes were asked about: three different facts.
     Asked { Expressed = "expressed", NoneExpressed = "none_expressed", NotAsked = "not_asked" }
 }

@@ -4,20 +4,25 @@
 //! turns out to be refused, the lines that build on it are refused too. A repeat of a whole batch changes nothing:
 //! every line that was recorded answers as the first time.
 
-use crate::app::record::{Tentative, refused_by_log};
+use crate::app::record::Tentative;
+use crate::app::rejected::refused_by_log;
 use crate::app::{App, AppError, Receipt, Recording, Target};
 use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::event::Kind;
 use crate::domain::ids::StreamId;
+use crate::domain::person::Barred;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::Command;
-use crate::store::{Appended, Group, IdempotencyKey, NewAppend, Rejection};
+use crate::store::{About, Appended, Group, IdempotencyKey, NewAppend, Rejection};
 use std::collections::HashMap;
 
 /// The most lines of one chunk: one append to the log.
 pub const CHUNK_LINES: usize = 256;
 /// The most lines of an all-or-nothing batch, which is one append.
 pub const ALL_MAX_LINES: usize = 500;
+
+/// A line by its number, with what its recording is and whose.
+type Place = (usize, Kind, StreamId, Option<About>);
 
 /// All lines or each line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,21 +150,25 @@ impl App {
         mut answers: Vec<Option<BatchAnswer<E>>>,
         names: &mut Names,
     ) -> Result<Vec<BatchAnswer<E>>, AppError> {
-        let places: Vec<(usize, Kind, StreamId)> =
-            prepared.iter().map(|line| (line.at, line.kind, line.append.stream)).collect();
+        let places: Vec<Place> =
+            prepared.iter().map(|line| (line.at, line.kind, line.append.stream, line.append.about)).collect();
         let items: Vec<NewAppend> = prepared.into_iter().map(|line| line.append).collect();
         let outcomes = if items.is_empty() {
             Vec::new()
         } else {
             self.writer.append(Group { atomic: mode == BatchMode::All, items }).await.map_err(AppError::Store)?
         };
-        let holder = |((_, kind, _), outcome): (&(usize, Kind, StreamId), &Result<Appended, Rejection>)| match outcome {
+        let holder = |((_, kind, ..), outcome): (&Place, &Result<Appended, Rejection>)| match outcome {
             Err(Rejection::Taken { holder }) if *kind == Kind::Person => Some(*holder),
             _ => None,
         };
         let holders: Vec<StreamId> = places.iter().zip(&outcomes).filter_map(holder).collect();
         let unshown = self.release_holders(caller, &holders).await.err();
-        for ((at, kind, stream), outcome) in places.into_iter().zip(outcomes) {
+        for ((at, kind, stream, about), outcome) in places.into_iter().zip(outcomes) {
+            if let Err(Rejection::Barred(Barred::SealedAnew { generation })) = &outcome {
+                // So that it passes when it is sent again.
+                self.renew_words_key(about, *generation).await?;
+            }
             let recorded = outcome.as_ref().ok().map(|appended| appended.stream);
             if recorded != Some(stream) {
                 for known in names.values_mut().filter(|known| **known == Some(stream)) {
@@ -221,7 +230,8 @@ impl App {
         resolve(&mut line, names).map_err(|error| Fault::Line(error.into()))?;
         let recording = parse(&line).map_err(Fault::Line)?;
         let kind = recording.command.kind();
-        allow(caller, Scope::to_write(kind)).map_err(|error| Fault::Line(AppError::from(error).into()))?;
+        allow(caller, Scope::to_record(&recording.command))
+            .map_err(|error| Fault::Line(AppError::from(error).into()))?;
         let id = match recording.target {
             Target::New => fresh,
             Target::Existing { id, .. } => id,

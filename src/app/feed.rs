@@ -4,13 +4,13 @@ use crate::app::accesses::{About, Released};
 use crate::app::seen::shown_as;
 use crate::app::{App, AppError, AsOf, Complete, Content};
 use crate::domain::access::{Caller, Scope, allow};
-use crate::domain::event::{PartRef, Recorded};
+use crate::domain::event::{Facts, PartRef, Recorded};
 use crate::domain::ids::{PersonId, StreamId};
 use crate::domain::personal::Personal;
 use crate::domain::reading_access::{ShownPart, Through};
 use crate::projections::Row;
 use crate::store::{EventQuery, OPEN_END, Reach};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// What of the feed is asked for.
@@ -119,6 +119,7 @@ impl App {
         events: Vec<Recorded>,
         places: Vec<PartRef>,
     ) -> Result<Vec<FeedEvent>, AppError> {
+        let asked: HashSet<u64> = places.iter().map(|place| place.position).collect();
         let rows = self.rows_of(caller, &events).await?;
         let opened = match self.open_parts(places).await {
             Ok(opened) => opened,
@@ -147,7 +148,11 @@ impl App {
         }
         let released = self.release(caller, through, complete_to.position, about.into_values().collect()).await?;
         let show = |event: Recorded| {
-            let words = parts.remove(&event.position).unwrap_or_default();
+            let mut words = parts.remove(&event.position).unwrap_or_default();
+            if asked.contains(&event.position) {
+                let gone = event.erased.iter().filter(|class| class.is_sealed());
+                words.extend(gone.map(|class| (class.as_str().to_owned(), Content::Erased)));
+            }
             FeedEvent { event, words, released: released.clone() }
         };
         Ok(events.into_iter().map(show).collect())
@@ -163,7 +168,11 @@ impl App {
         }
         let reach = Reach::Organisation(caller.organisation.clone());
         let rows = self.store.rows_by_id(&reach, &streams).await?;
-        if rows.len() < streams.len() {
+        // Of a stream that was erased with its facts nothing is shown but that: nobody can say any more whose it was.
+        let gone: HashSet<StreamId> =
+            events.iter().filter(|event| matches!(event.facts, Facts::Erased(_))).map(|event| event.stream).collect();
+        let there: HashSet<StreamId> = rows.iter().map(|row| row.id).collect();
+        if streams.iter().any(|stream| !there.contains(stream) && !gone.contains(stream)) {
             let detail = "an event's stream has no row: it cannot be said whose data it is".to_owned();
             return Err(AppError::CannotFollow { detail });
         }

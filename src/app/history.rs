@@ -137,7 +137,7 @@ fn said<T: DeserializeOwned>(words: &BTreeMap<String, Content>) -> Option<T> {
 }
 
 fn quoted(words: Option<&Words>) -> String {
-    words.map_or_else(|| "(words not available)".to_owned(), |words| format!("“{}”", words.expose()))
+    words.map_or_else(|| "(words erased)".to_owned(), |words| format!("“{}”", words.expose()))
 }
 
 fn plain(code: &str) -> String {
@@ -165,7 +165,14 @@ fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, outcomes: &mu
         | Facts::ConversationHeld(_)
         | Facts::ConversationAmended(_)
         | Facts::FrameworkPublished(_)
-        | Facts::FrameworkRetired(_) => Told { what: event.facts.name().to_owned(), why: None, perspective: None },
+        | Facts::FrameworkRetired(_)
+        | Facts::ErasureRequested(_)
+        | Facts::ErasureApproved(_)
+        | Facts::ErasureRefused(_)
+        | Facts::ErasureWithdrawn(_)
+        | Facts::ErasureNoticeSent(_)
+        | Facts::ErasureExecuted(_)
+        | Facts::Erased(_) => Told { what: event.facts.name().to_owned(), why: None, perspective: None },
     }
 }
 

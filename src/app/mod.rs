@@ -16,6 +16,7 @@ mod history;
 pub mod ids;
 mod kept_file;
 mod known;
+mod lawful;
 pub mod log;
 pub mod open;
 mod prepare;
@@ -23,11 +24,13 @@ mod reading;
 mod rebuild;
 mod record;
 mod refold;
+mod rejected;
 mod replay;
 pub mod sample;
 mod seen;
 pub mod witness;
 
+pub use crate::store::lawful::KeyDestruction;
 pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{AppError, Stale};
@@ -35,6 +38,7 @@ pub use feed::{FeedEvent, FeedPage, FeedQuery};
 pub use framework::MAXIMUM_FRAMEWORK_VERSIONS;
 pub use history::{HistoryEntry, OutcomeHistory};
 pub use ids::{IdSource, RandomIds, SeededIds, new_request_id, random_bytes};
+pub use lawful::{ErasureShown, Received};
 pub use reading::{Disagreement, Found, Listing, Page, PersonRecord, PerspectiveReview};
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
@@ -234,6 +238,7 @@ pub mod words {
     pub use crate::domain::conversation::{
         Asked, ConversationCommand, ConversationContent, ConversationWords, Participant,
     };
+    pub use crate::domain::erasure::{ErasureCommand, ErasureRequested, ErasureWords};
     pub use crate::domain::event::{Class, Facts, Header, Kind, PartRef, Recorded, SourceReference};
     pub use crate::domain::framework::{Comparison, FrameworkCommand, FrameworkRef, ItemRef, compare, is_slug};
     pub use crate::domain::identifier::{IdentifierSystem, PersonIdentifier};
@@ -259,10 +264,10 @@ pub mod words {
     pub use crate::domain::text::{Span, span_of};
     pub use crate::domain::time::{LifeTime, Timestamp};
     pub use crate::domain::words::{
-        ActionStatus, ClosureReason, ConversationMode, Direction, KnowledgeForm, OutcomeType, PartyKind, Perspective,
-        ReviewStage, Stance,
+        ActionStatus, ClosureReason, ConversationMode, Direction, ErasureBasis, ErasureExemption, ErasureScope,
+        ErasureStatus, KnowledgeForm, OutcomeType, PartyKind, Perspective, ReviewStage, Stance,
     };
     pub use crate::projections::Row;
-    pub use crate::store::StoreError;
     pub use crate::store::client::{Client, ClientKeys};
+    pub use crate::store::{IdempotencyKey, StoreError};
 }

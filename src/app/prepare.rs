@@ -8,7 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::ledger::{PartName, Salt, commit};
 use crate::projections::RowKey;
-use crate::store::{Expected, IdempotencyKey, NewAppend, NewEvent, NewPart};
+use crate::store::{About, Expected, IdempotencyKey, NewAppend, NewEvent, NewPart};
 use crate::vault::{KeyClass, SealContext};
 
 /// What surrounds a decided event.
@@ -48,12 +48,16 @@ impl App {
             let name = if part.class == Class::Identity { PartName::IDENTITY } else { PartName::WORDS };
             (name, part.class, part.subject, part.content.into_inner())
         });
+        let mut sealed_with: Option<u32> = None;
         for (name, class, subject, bytes) in personal.chain(source) {
             let salt = self.vault.fresh_salt();
             let commitment = commit(&Salt::new(salt), &event, &name, &bytes);
             let key_class = if class == Class::Identity { KeyClass::Identity } else { KeyClass::Words };
             let context = SealContext { event, stream: frame.stream, version: frame.version, part: name.as_str() };
             let sealed = self.vault.seal(subject, key_class, &context, &salt, &bytes).await?;
+            if class == Class::Words {
+                sealed_with = Some(sealed.generation);
+            }
             parts.push(NewPart {
                 name,
                 class,
@@ -75,6 +79,7 @@ impl App {
             key: frame.key,
             must_be_free,
             needs: Vec::new(),
+            about: frame.person.map(|person| About { person, sealed_with }),
             event,
         })
     }

@@ -19,6 +19,30 @@ impl App {
     /// # Errors
     /// [`AppError::CannotFollow`] names the first event that cannot be folded; the rows in use stay as they are.
     pub async fn rebuild(&self, mut progress: impl FnMut(u64, u64) + Send) -> Result<Rebuilt, AppError> {
+        loop {
+            let size = self.store.head().await?.size;
+            match self.rebuild_once(size, &mut progress).await {
+                Ok(Some(rebuilt)) => return Ok(rebuilt),
+                Ok(None) => {}
+                Err(error) if !self.changed_since(size).await? => return Err(error),
+                // What was read of the log before the erasure no longer fits what is read after it.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether an erasure was executed at or after a position.
+    async fn changed_since(&self, position: u64) -> Result<bool, AppError> {
+        Ok(self.store.last_lawful_change().await?.is_some_and(|change| change >= position))
+    }
+
+    /// `None` where an erasure came in between: what was folded before it holds what it erased, and must not become current.
+    /// `begun_at` is the size of the log before anything was read.
+    async fn rebuild_once(
+        &self,
+        begun_at: u64,
+        progress: &mut (impl FnMut(u64, u64) + Send),
+    ) -> Result<Option<Rebuilt>, AppError> {
         let generation = self.store.begin_rebuild().await?;
         let mut folder = Folder::default();
         let mut done = 0;
@@ -35,8 +59,12 @@ impl App {
                 done = next;
                 progress(done, size.max(done));
             }
+            // One that comes after this look makes the log grow, and the switch refuses.
+            if self.changed_since(begun_at).await? {
+                return Ok(None);
+            }
             if self.store.switch_generation(generation, done).await? {
-                return Ok(Rebuilt { events: done, generation });
+                return Ok(Some(Rebuilt { events: done, generation }));
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use crate::app::known::Brief;
 use crate::app::prepare::Frame;
+use crate::app::rejected::refused_by_log;
 use crate::app::{App, AppError, Stale};
 use crate::domain::access::{Caller, Scope, allow};
 use crate::domain::conversation::ConversationCommand;
 use crate::domain::event::{Header, Kind, Recorded, SourceReference};
 use crate::domain::framework::FrameworkCommand;
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
-use crate::domain::person::PersonCommand;
+use crate::domain::person::{Barred, PersonCommand};
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{Command, Reference};
 use crate::domain::review::ReviewCommand;
@@ -123,7 +124,7 @@ impl App {
         recording: Recording,
         key: IdempotencyKey,
     ) -> Result<Receipt, AppError> {
-        allow(caller, Scope::to_write(recording.command.kind()))?;
+        allow(caller, Scope::to_record(&recording.command))?;
         // Registering makes keys before the log can tell that it is a repeat, so the log is asked first.
         if matches!(recording.command, Command::Person(_))
             && let Some(receipt) = self.kept(&key).await?
@@ -131,8 +132,13 @@ impl App {
             return receipt;
         }
         let outcome = self.decide_and_append(caller, &recording, key).await;
-        if let Err(AppError::Refused(_) | AppError::Stale(_) | AppError::NotFound { .. } | AppError::Taken { .. }) =
-            &outcome
+        if let Err(
+            AppError::Refused(_)
+            | AppError::Stale(_)
+            | AppError::NotFound { .. }
+            | AppError::Taken { .. }
+            | AppError::Erased,
+        ) = &outcome
             && let Some(receipt) = self.kept(&key).await?
         {
             // What the first request changed may be why its repeat is refused now.
@@ -144,7 +150,8 @@ impl App {
         outcome
     }
 
-    async fn kept(&self, key: &IdempotencyKey) -> Result<Option<Result<Receipt, AppError>>, AppError> {
+    /// What was answered under a key before.
+    pub(super) async fn kept(&self, key: &IdempotencyKey) -> Result<Option<Result<Receipt, AppError>>, AppError> {
         let kept = self.store.kept_answers(&[key.digest]).await?;
         Ok(kept.first().map(|(_, kept)| {
             if kept.fingerprint == key.fingerprint { Ok(kept.appended().into()) } else { Err(AppError::KeyReused) }
@@ -165,6 +172,7 @@ impl App {
             let id = self.id_for(recording);
             self.ensure_keys(recording, id).await?;
             let (append, _) = self.prepare(caller, recording, id, key, &Tentative::default()).await?;
+            let about = append.about;
             let answers =
                 self.writer.append(Group { atomic: false, items: vec![append] }).await.map_err(AppError::Store)?;
             match answers.into_iter().next() {
@@ -173,6 +181,9 @@ impl App {
                     return Ok(appended.into());
                 }
                 Some(Err(Rejection::VersionConflict { .. })) if if_match.is_none() => {}
+                Some(Err(Rejection::Barred(Barred::SealedAnew { generation }))) => {
+                    self.renew_words_key(about, generation).await?;
+                }
                 Some(Err(rejection)) => return Err(refused_by_log(rejection, recording.command.kind())),
                 None => return Err(AppError::CannotFollow { detail: "the writer gave no answer".to_owned() }),
             }
@@ -297,6 +308,10 @@ impl App {
             let reference = Reference { pointer: "/person".to_owned(), kind: Kind::Person, stream: person.into() };
             self.check_references(caller, &[reference], Some(person), tentative, now).await?;
         }
+        // Somebody can be erased whose words and birth cannot be read any more.
+        if matches!(recording.command, Command::Erasure(_)) {
+            return Ok(());
+        }
         let born = match tentative.births.get(&person.into()) {
             Some(born) => *born,
             None => self.birth_date(caller, person, now).await?.into_inner(),
@@ -399,22 +414,7 @@ fn preview(append: &NewAppend, version: u64, current: Option<Row>, now: Timestam
         facts: append.event.facts.clone(),
         index: append.event.index.clone(),
         sealed: append.event.parts.iter().map(|part| part.class).filter(|class| class.is_sealed()).collect(),
+        erased: Vec::new(),
     };
     fold(current, &event).map_err(|error| AppError::CannotFollow { detail: error.to_string() })
-}
-
-/// What a rejection by the log means for the caller.
-pub(super) fn refused_by_log(rejection: Rejection, kind: Kind) -> AppError {
-    match rejection {
-        Rejection::VersionConflict { current: Some(current) } => AppError::Stale(Stale { current }),
-        Rejection::VersionConflict { current: None } => AppError::NotFound { kind },
-        Rejection::KeyReused => AppError::KeyReused,
-        Rejection::Taken { holder } => AppError::Taken { holder },
-        Rejection::CannotFollow { detail } => AppError::CannotFollow { detail },
-        Rejection::GroupRejected => AppError::GroupRejected,
-        Rejection::NeedsRejected { .. } => AppError::UnknownName {
-            pointer: String::new(),
-            detail: "another line that this one refers to was not recorded".to_owned(),
-        },
-    }
 }

@@ -2,7 +2,7 @@
 //! check compares with.
 
 use crate::app::{App, AppError};
-use crate::domain::event::Recorded;
+use crate::domain::event::{Facts, Recorded};
 use crate::domain::ids::StreamId;
 use crate::projections::{Row, fold};
 use crate::store::{EventQuery, OPEN_END, Reach, Store};
@@ -22,6 +22,8 @@ pub(super) struct Folded {
     pub rows: Vec<(Row, u64)>,
     /// Rows of earlier pages that end: stream, start, end.
     pub closed: Vec<(StreamId, u64, u64)>,
+    /// How many streams have their first row here.
+    pub begun: u64,
 }
 
 /// Rows to fold on.
@@ -51,6 +53,10 @@ impl Folder {
         let mut folded = Folded::default();
         let mut in_page: HashMap<StreamId, usize> = HashMap::new();
         for event in events {
+            // Nothing is left of it to fold, and no row of its stream from before its erasure.
+            if matches!(event.facts, Facts::Erased(_)) {
+                continue;
+            }
             let before = if event.version == 0 { None } else { self.rows.get(&event.stream).cloned() };
             let started = before.as_ref().map(|row| row.from_position);
             let row = fold(before, event)
@@ -58,7 +64,7 @@ impl Folder {
             match (in_page.get(&event.stream).and_then(|at| folded.rows.get_mut(*at)), started) {
                 (Some((_, end)), _) => *end = event.position,
                 (None, Some(started)) => folded.closed.push((event.stream, started, event.position)),
-                (None, None) => {}
+                (None, None) => folded.begun += 1,
             }
             in_page.insert(event.stream, folded.rows.len());
             self.rows.insert(event.stream, row.clone());

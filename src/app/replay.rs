@@ -24,10 +24,12 @@ pub struct Drift {
 /// What a replay found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Events that were folded.
+    /// Events that were read; those whose facts were erased make no rows.
     pub events: u64,
-    /// Streams that they make up.
+    /// Streams that have rows.
     pub streams: u64,
+    /// Versions of rows that the events make.
+    pub rows: u64,
     /// Differences, at most [`DRIFTS_TOLD`].
     pub drifts: Vec<Drift>,
     /// How many differences there are.
@@ -49,6 +51,22 @@ impl App {
     /// # Errors
     /// [`AppError::CannotFollow`] where an event cannot be folded, or what the store says.
     pub async fn replay(&self, check: bool, mut progress: impl FnMut(u64, u64) + Send) -> Result<Replayed, AppError> {
+        loop {
+            let size = self.store.head().await?.size;
+            let replayed = self.replay_once(check, &mut progress).await;
+            let clean = replayed.as_ref().is_ok_and(|replayed| replayed.drift_count == 0);
+            // An erasure meanwhile took from the log or from the rows what the other still had.
+            if clean || self.store.last_lawful_change().await?.is_none_or(|position| position < size) {
+                return replayed;
+            }
+        }
+    }
+
+    async fn replay_once(
+        &self,
+        check: bool,
+        progress: &mut (impl FnMut(u64, u64) + Send),
+    ) -> Result<Replayed, AppError> {
         let head = self.store.head().await?;
         let mut folder = Folder::default();
         let mut replayed = Replayed::default();
@@ -66,8 +84,9 @@ impl App {
                     detail: format!("the log has a gap after position {}", replayed.events),
                 });
             }
-            replayed.streams += events.iter().filter(|event| event.version == 0).count() as u64;
             let folded = folder.fold(self, head.generation, &events).await?;
+            replayed.streams += folded.begun;
+            replayed.rows += folded.rows.len() as u64;
             if check {
                 self.compare(&folded, &mut replayed).await?;
             }
@@ -76,7 +95,7 @@ impl App {
         }
         if check && self.store.head().await?.size == head.size {
             let (versions, open) = self.store.row_counts().await?;
-            if versions != head.size {
+            if versions != replayed.rows {
                 replayed.note(head.size, None, "there are more or fewer row versions than events");
             }
             if open != replayed.streams {

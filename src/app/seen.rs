@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::ledger::PartName;
 use crate::projections::Row;
 use crate::store::{Head, StoredPart};
-use crate::vault::{KeyClass, KeyId, OpenError, SealContext, SealedPart};
+use crate::vault::{KeyClass, KeyId, OpenError, Opened, SealContext, SealedPart};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -136,9 +136,14 @@ impl App {
         &self,
         places: Vec<PartRef>,
     ) -> Result<HashMap<(PartRef, String), Content>, AppError> {
-        let stored = self.reader.parts(places).await?;
-        let sealed: Vec<SealedPart<'_>> = stored.iter().filter_map(sealed_part).collect();
-        let mut opened = self.vault.unseal_many(&sealed).await.into_iter();
+        let mut stored = self.reader.parts(places.clone()).await?;
+        let mut opened = self.unseal(&stored).await;
+        if opened.iter().any(|opened| matches!(opened, Err(OpenError::Erased))) {
+            // It may have been sealed anew between the two looks, and only what it was sealed with before be gone.
+            stored = self.reader.parts(places).await?;
+            opened = self.unseal(&stored).await;
+        }
+        let mut opened = opened.into_iter();
         let mut contents = HashMap::with_capacity(stored.len());
         for part in &stored {
             let place = PartRef { position: part.position, class: part.class };
@@ -159,6 +164,13 @@ impl App {
             contents.insert((place, part.name.clone()), content);
         }
         Ok(contents)
+    }
+}
+
+impl App {
+    async fn unseal(&self, stored: &[StoredPart]) -> Vec<Result<Opened, OpenError>> {
+        let sealed: Vec<SealedPart<'_>> = stored.iter().filter_map(sealed_part).collect();
+        self.vault.unseal_many(&sealed).await
     }
 }
 
@@ -213,7 +225,8 @@ pub(super) fn name_of(place: PartRef) -> String {
     name.as_str().to_owned()
 }
 
-fn sealed_part(part: &StoredPart) -> Option<SealedPart<'_>> {
+/// A stored part as the vault opens it; `None` for one in the clear.
+pub(super) fn sealed_part(part: &StoredPart) -> Option<SealedPart<'_>> {
     let class = match part.class {
         Class::Words => KeyClass::Words,
         Class::Identity => KeyClass::Identity,

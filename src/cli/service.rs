@@ -48,6 +48,8 @@ pub struct Service {
     signing: Vec<JoinHandle<()>>,
     /// Held while this process signs, so that no command changes the signer meanwhile.
     _signs: Vec<std::fs::File>,
+    /// What destroys the keys of erased data.
+    destroying: JoinHandle<()>,
 }
 
 /// Opens database and key store as the settings say, and starts the app without a server: for operators' commands.
@@ -165,19 +167,22 @@ impl Service {
         let server = api::serve(listeners, &server_settings, state)
             .map_err(|error| Failure::unavailable("the server cannot start".to_owned()).because(error))?;
         let signing = keep_signing(&logs, settings)?;
+        let destroying = app.keep_destroying_erased_keys();
         let addresses = server.addresses.clone();
         tracing::info!(?addresses, public_url, "serving");
-        Ok(Self { app, addresses, public_url, server, writer, signing, _signs: signs })
+        Ok(Self { app, addresses, public_url, server, writer, signing, _signs: signs, destroying })
     }
 
     /// Stops: no new connections, nobody waits for events any more, accepted work finishes, then the stores are closed.
     pub async fn stop(self) {
-        let Self { app, writer, server, signing, _signs: signs, .. } = self;
+        let Self { app, writer, server, signing, _signs: signs, destroying, .. } = self;
         app.end_waits();
         server.stop().await;
         // What was accepted meanwhile is signed after the next start.
         signing.iter().for_each(JoinHandle::abort);
         drop(signs);
+        // What is not destroyed yet is found after the next start.
+        destroying.abort();
         let (store, vault) = (Arc::clone(app.store()), app.vault().clone());
         drop(app);
         // The writer ends when the last handle is gone; a request that outlived the timeout may still hold one.

@@ -3,9 +3,11 @@
 //! A scope names a verb on a noun; the organisation that a client is bound to says whose data. Later facts
 //! (sharing agreements, consent, restriction, care relationship, purpose) join here and nowhere else.
 
+use crate::domain::erasure::ErasureCommand;
 use crate::domain::event::Kind;
 use crate::domain::ids::OrganisationCode;
 use crate::domain::reading_access::{RoleCode, UserCode};
+use crate::domain::resource::Command;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -69,6 +71,12 @@ scopes! {
     AccessesRead = "accesses:read",
     /// Send batches (each line needs its own scope besides).
     BatchesWrite = "batches:write",
+    /// See requests to erase, what became of them and who must be told.
+    ErasuresRead = "erasures:read",
+    /// Ask for an erasure, withdraw the request, say that somebody was told of one.
+    ErasuresRequest = "erasures:request",
+    /// Execute or refuse an erasure that another client asked for.
+    ErasuresApprove = "erasures:approve",
 }
 
 /// A text that is no scope.
@@ -115,6 +123,7 @@ impl Scope {
             Kind::Action => Self::ActionsRead,
             Kind::Contribution => Self::ContributionsRead,
             Kind::Framework => Self::FrameworksRead,
+            Kind::Erasure => Self::ErasuresRead,
         }
     }
     /// The scope that recording a kind needs.
@@ -129,6 +138,15 @@ impl Scope {
             Kind::Action => Self::ActionsWrite,
             Kind::Contribution => Self::ContributionsWrite,
             Kind::Framework => Self::FrameworksWrite,
+            Kind::Erasure => Self::ErasuresRequest,
+        }
+    }
+    /// The scope that a command needs: that of its kind, but where the verb has one of its own.
+    #[must_use]
+    pub const fn to_record(command: &Command) -> Self {
+        match command {
+            Command::Erasure(ErasureCommand::Approve { .. } | ErasureCommand::Refuse { .. }) => Self::ErasuresApprove,
+            command => Self::to_write(command.kind()),
         }
     }
 }

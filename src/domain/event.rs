@@ -8,7 +8,7 @@ use crate::domain::ids::{EventId, OrganisationCode, PersonId, StreamId};
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{LifeTime, Timestamp};
-use crate::domain::{action, contribution, conversation, framework, narrative, outcome, person, review};
+use crate::domain::{action, contribution, conversation, erasure, framework, narrative, outcome, person, review};
 use serde::{Deserialize, Serialize};
 
 /// What a stream is about.
@@ -31,6 +31,8 @@ pub enum Kind {
     Contribution,
     /// One version of a framework.
     Framework,
+    /// A request to erase, and what became of it.
+    Erasure,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
         Self::Action,
         Self::Contribution,
         Self::Framework,
+        Self::Erasure,
     ];
     /// The kind as it is stored.
     #[must_use]
@@ -57,6 +60,7 @@ impl Kind {
             Self::Action => "action",
             Self::Contribution => "contribution",
             Self::Framework => "framework",
+            Self::Erasure => "erasure",
         }
     }
     /// Reads a stored kind.
@@ -116,6 +120,23 @@ pub struct Header {
     /// The system that it was imported from; the reference in that system is sealed in the part `source`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_system: Option<String>,
+}
+
+impl Header {
+    /// What stands in the place of a header that was erased with the facts: nothing of it is known but when the log learnt of
+    /// the event.
+    #[must_use]
+    pub const fn erased(recorded_at: Timestamp) -> Self {
+        Self { occurred_at: LifeTime::Instant(recorded_at), client: String::new(), purpose: None, source_system: None }
+    }
+}
+
+/// What is left of an event's facts once an erasure removed them: its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasedFacts {
+    name: &'static str,
+    schema: u32,
+    kind: Kind,
 }
 
 /// A keyed digest of an identifier, which finds a person without showing the identifier.
@@ -200,8 +221,11 @@ pub struct Recorded {
     pub facts: Facts,
     /// Digests by which the event's subject can be found; empty once erased.
     pub index: Vec<IndexEntry>,
-    /// The classes of its sealed parts.
+    /// The classes of its sealed parts, the erased ones among them: what a fold makes of an event never depends on whether
+    /// its words are still there.
     pub sealed: Vec<Class>,
+    /// The classes of parts that it had and that an erasure removed.
+    pub erased: Vec<Class>,
 }
 
 impl Recorded {
@@ -244,7 +268,9 @@ macro_rules! events {
             $(
                 #[doc = concat!("`", stringify!($name), "`")]
                 $name($body)
-            ),+
+            ),+,
+            /// An event whose facts were erased: it cannot be folded, and is never written.
+            Erased(ErasedFacts),
         }
 
         impl Facts {
@@ -255,24 +281,39 @@ macro_rules! events {
             /// The stored name.
             #[must_use]
             pub const fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($name)),+ }
+                match self { $(Self::$name(_) => stringify!($name)),+, Self::Erased(gone) => gone.name }
             }
             /// The schema version that is written today.
             #[must_use]
             pub const fn schema(&self) -> u32 {
-                match self { $(Self::$name(_) => $schema),+ }
+                match self { $(Self::$name(_) => $schema),+, Self::Erased(gone) => gone.schema }
             }
             /// The kind of stream that it belongs to.
             #[must_use]
             pub const fn kind(&self) -> Kind {
-                match self { $(Self::$name(_) => Kind::$kind),+ }
+                match self { $(Self::$name(_) => Kind::$kind),+, Self::Erased(gone) => gone.kind }
             }
             /// The exact bytes of the part `facts`: canonical JSON (RFC 8785) of header and body.
             ///
             /// # Errors
-            /// A serialisation error, which no event of the catalogue can cause (golden files show it).
+            /// A serialisation error, which no event of the catalogue can cause (golden files show it); erased facts cannot be
+            /// written again.
             pub fn to_part(&self, header: &Header) -> Result<Vec<u8>, serde_json::Error> {
-                match self { $(Self::$name(body) => serde_json_canonicalizer::to_vec(&FactsPart { body, header })),+ }
+                match self {
+                    $(Self::$name(body) => serde_json_canonicalizer::to_vec(&FactsPart { body, header }),)+
+                    Self::Erased(_) => Err(serde::ser::Error::custom("the facts were erased")),
+                }
+            }
+            /// The facts of a stored event whose part was removed by an erasure.
+            ///
+            /// # Errors
+            /// [`UnreadableEvent::Unknown`] where the name is not known.
+            pub fn erased(name: &str, schema: u32) -> Result<Facts, UnreadableEvent> {
+                Self::CATALOGUE
+                    .iter()
+                    .find(|(known, ..)| *known == name)
+                    .map(|(name, _, kind)| Facts::Erased(ErasedFacts { name, schema, kind: *kind }))
+                    .ok_or_else(|| UnreadableEvent::Unknown { name: name.to_owned(), schema })
             }
             /// Reads the part `facts` of a stored event, bringing older schemas up to date.
             ///
@@ -325,6 +366,12 @@ events! {
     ContributionRecorded = Contribution, schema 1, contribution::ContributionRecorded;
     FrameworkPublished = Framework, schema 1, framework::FrameworkPublished;
     FrameworkRetired = Framework, schema 1, framework::FrameworkRetired;
+    ErasureRequested = Erasure, schema 1, erasure::ErasureRequested;
+    ErasureApproved = Erasure, schema 1, erasure::ErasureApproved;
+    ErasureRefused = Erasure, schema 1, erasure::ErasureRefused;
+    ErasureWithdrawn = Erasure, schema 1, erasure::ErasureWithdrawn;
+    ErasureNoticeSent = Erasure, schema 1, erasure::ErasureNoticeSent;
+    ErasureExecuted = Person, schema 1, erasure::ErasureExecuted;
 }
 
 /// A fold that met an event which cannot follow the state it has: the log or the row is wrong, never the reader.

@@ -66,6 +66,8 @@ uuid_id! {
     ActionId
     /// What somebody did towards an outcome.
     ContributionId
+    /// A request to erase.
+    ErasureId
 }
 
 /// One event; UUID v7, so ids sort roughly by the time that they were made.

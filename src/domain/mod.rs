@@ -1,13 +1,14 @@
 //! What happened and what is allowed: pure. Knows no database, no network, no clock and no other module.
 //!
 //! One file a noun ([`person`], [`conversation`], [`narrative`], [`outcome`], [`review`], [`action`],
-//! [`contribution`], [`framework`]). Each reads top-down: the events' facts, the words that are sealed beside them,
+//! [`contribution`], [`framework`], [`erasure`]). Each reads top-down: the events' facts, the words that are sealed beside them,
 //! the state, `evolve` (state and event to state), the commands, `decide` (state and command to event), the tests.
 
 pub mod access;
 pub mod action;
 pub mod contribution;
 pub mod conversation;
+pub mod erasure;
 pub mod event;
 pub mod framework;
 pub mod identifier;

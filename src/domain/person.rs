@@ -1,7 +1,8 @@
 //! A person: whose outcomes are recorded. Names, dates of birth and identifiers are sealed; the facts say only
 //! which systems the identifiers come from.
 
-use crate::domain::event::{CannotFollow, Class, Decided, Facts, IndexEntry, PartRef, PersonalPart, Recorded};
+use crate::domain::erasure::ErasureExecuted;
+use crate::domain::event::{CannotFollow, Class, Decided, Facts, IndexEntry, Kind, PartRef, PersonalPart, Recorded};
 use crate::domain::identifier::PersonIdentifier;
 use crate::domain::ids::PersonId;
 use crate::domain::personal::Words;
@@ -62,13 +63,87 @@ pub struct HeldIdentifier {
 }
 
 /// A person as the log knows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Where the name and date of birth stand now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<PartRef>,
     /// The identifiers, oldest first.
     pub identifiers: Vec<HeldIdentifier>,
+    /// The classes that erasures removed of everything about the person, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<Class>,
+    /// The generation of the key that words must be sealed with at least: one later for each erasure of single recordings, so that
+    /// what sealed them can be destroyed.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub words_generation: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+const fn is_first(generation: &u32) -> bool {
+    *generation == 0
+}
+
+/// Why something cannot be recorded about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// Their words or all about them were erased: the keys are gone, and nothing more can be sealed for them.
+    Erased,
+    /// Its words are sealed with a key that is about to be destroyed; they must be sealed anew.
+    SealedAnew {
+        /// The generation of the key that will do.
+        generation: u32,
+    },
+}
+
+impl Person {
+    /// Whether an event can still be recorded about the person. The rest of them can be asked to be erased while there is a
+    /// rest, and what became of such a request can always be recorded. `sealed_with` is the generation of the key that sealed the
+    /// event's words, if it has any.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn admits(&self, facts: &Facts, sealed_with: Option<u32>) -> Result<(), Barred> {
+        let gone = |class: Class| self.erased.contains(&class);
+        let barred = match facts.kind() {
+            Kind::Erasure => gone(Class::Facts) && matches!(facts, Facts::ErasureRequested(_)),
+            Kind::Person => gone(Class::Facts) || gone(Class::Identity),
+            _ => gone(Class::Facts) || gone(Class::Words),
+        };
+        if barred {
+            return Err(Barred::Erased);
+        }
+        match sealed_with {
+            Some(generation) if generation < self.words_generation => {
+                Err(Barred::SealedAnew { generation: self.words_generation })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The person without the digests that find them: what every version of their row is once they are erased.
+    #[must_use]
+    pub fn without_digests(mut self) -> Self {
+        for held in &mut self.identifiers {
+            held.digest = None;
+        }
+        self
+    }
+
+    fn after(self, erasure: &ErasureExecuted) -> Self {
+        if !erasure.is_of_the_whole_person() {
+            return Self { words_generation: self.words_generation + 1, ..self };
+        }
+        let mut erased = self.erased.clone();
+        erased.extend(&erasure.classes);
+        erased.sort_unstable_by_key(|class| class.as_str());
+        erased.dedup();
+        if erasure.removes(Class::Facts) {
+            return Self { erased, ..Self::default() };
+        }
+        let person = if erasure.removes(Class::Index) { self.without_digests() } else { self };
+        Self { erased, ..person }
+    }
 }
 
 fn held(systems: &[String], event: &Recorded) -> Vec<HeldIdentifier> {
@@ -95,7 +170,13 @@ pub fn evolve(state: Option<Person>, event: &Recorded) -> Result<Person, CannotF
         (Facts::PersonRegistered(registered), None) => Ok(Person {
             identity: event.part(Class::Identity),
             identifiers: held(&registered.identifier_systems, event),
+            ..Person::default()
         }),
+        // Of the events before it nothing is left to fold.
+        (Facts::ErasureExecuted(executed), _) if executed.removes(Class::Facts) => {
+            Ok(Person::default().after(executed))
+        }
+        (Facts::ErasureExecuted(executed), Some(person)) => Ok(person.after(executed)),
         (Facts::PersonAmended(_), Some(person)) => Ok(Person { identity: event.part(Class::Identity), ..person }),
         (Facts::PersonIdentifierAdded(added), Some(mut person)) => {
             person.identifiers.extend(held(std::slice::from_ref(&added.identifier_system), event));

@@ -5,6 +5,7 @@
 use crate::domain::action::{self, Action, ActionCommand};
 use crate::domain::contribution::{self, Contribution, ContributionCommand};
 use crate::domain::conversation::{self, Conversation, ConversationCommand, ConversationContent};
+use crate::domain::erasure::{self, Erasure, ErasureCommand};
 use crate::domain::event::{CannotFollow, Decided, Kind, PartRef, Recorded};
 use crate::domain::framework::{self, Framework, FrameworkCommand, ItemRef};
 use crate::domain::identifier::PersonIdentifier;
@@ -37,6 +38,8 @@ pub enum Resource {
     Contribution(Contribution),
     /// One version of a framework.
     Framework(Framework),
+    /// A request to erase.
+    Erasure(Erasure),
 }
 
 macro_rules! states {
@@ -71,7 +74,7 @@ macro_rules! states {
 }
 states! {
     Person: person, Conversation: conversation, Narrative: narrative, Outcome: outcome, Review: review,
-    Action: action, Contribution: contribution, Framework: framework
+    Action: action, Contribution: contribution, Framework: framework, Erasure: erasure
 }
 
 impl Resource {
@@ -86,6 +89,7 @@ impl Resource {
             Self::Review(review) => Some(review.facts.person),
             Self::Action(action) => Some(action.facts.person),
             Self::Contribution(contribution) => Some(contribution.facts.person),
+            Self::Erasure(erasure) => Some(erasure.facts.person),
             Self::Framework(_) => None,
         }
     }
@@ -121,6 +125,7 @@ impl Resource {
                 .collect(),
             Self::Action(action) => action.words.into_iter().chain(action.progress).collect(),
             Self::Contribution(contribution) => contribution.words.into_iter().collect(),
+            Self::Erasure(erasure) => erasure.reason.into_iter().chain(erasure.note).collect(),
             Self::Framework(_) => Vec::new(),
         }
     }
@@ -145,6 +150,8 @@ pub enum Command {
     Contribution(ContributionCommand),
     /// To a framework version.
     Framework(FrameworkCommand),
+    /// To a request to erase.
+    Erasure(ErasureCommand),
 }
 
 /// Something that a command names and that must exist: another stream of the same organisation and person.
@@ -171,6 +178,7 @@ impl Command {
             Self::Action(_) => Kind::Action,
             Self::Contribution(_) => Kind::Contribution,
             Self::Framework(_) => Kind::Framework,
+            Self::Erasure(_) => Kind::Erasure,
         }
     }
 
@@ -186,6 +194,7 @@ impl Command {
             Self::Review(ReviewCommand::Record { facts, .. }) => Some(facts.person),
             Self::Action(ActionCommand::Agree { facts, .. }) => Some(facts.person),
             Self::Contribution(ContributionCommand::Record { facts, .. }) => Some(facts.person),
+            Self::Erasure(ErasureCommand::Request { facts, .. }) => Some(facts.person),
             _ => None,
         }
     }
@@ -234,6 +243,9 @@ impl Command {
                 found.one("/conversation", Kind::Conversation, facts.conversation.map(Into::into));
                 found.many("/outcomes", Kind::Outcome, facts.outcomes.iter().map(|id| (*id).into()));
             }
+            Self::Erasure(ErasureCommand::Request { facts, .. }) => {
+                found.one("/narrative", Kind::Narrative, facts.narrative.map(Into::into));
+            }
             _ => {}
         }
         found.0
@@ -278,6 +290,7 @@ impl Command {
             Self::Action(command) => action::decide(of_kind!(Action), command),
             Self::Contribution(command) => contribution::decide(of_kind!(Contribution), command),
             Self::Framework(command) => framework::decide(of_kind!(Framework), command),
+            Self::Erasure(command) => erasure::decide(of_kind!(Erasure), command),
         }
     }
 }

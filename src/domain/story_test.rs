@@ -70,6 +70,7 @@ fn recorded(at: usize, decided: &Decided) -> Recorded {
         facts: decided.facts.clone(),
         index: Vec::new(),
         sealed: decided.personal.iter().map(|part| part.class).collect(),
+        erased: Vec::new(),
     }
 }
 

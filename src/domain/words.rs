@@ -168,3 +168,69 @@ word_list! {
         Other = "other",
     }
 }
+
+word_list! {
+    /// What of a person an erasure removes.
+    ErasureScope {
+        /// Names, identifiers and words; the pseudonymous facts stay, so that counts stay reproducible.
+        IdentityAndWords = "identity_and_words",
+        /// Names and identifiers.
+        Identity = "identity",
+        /// Words.
+        Words = "words",
+        /// The facts too: nothing but the envelopes of the events stays.
+        Full = "full",
+        /// The words of one narrative.
+        Narrative = "narrative",
+    }
+}
+
+word_list! {
+    /// The ground of an erasure: a letter of GDPR Art 17(1).
+    ErasureBasis {
+        /// No longer necessary for what they were collected for.
+        NoLongerNecessary = "gdpr_17_1_a",
+        /// Consent was withdrawn and there is no other ground.
+        ConsentWithdrawn = "gdpr_17_1_b",
+        /// The person objected and nothing overrides it.
+        Objected = "gdpr_17_1_c",
+        /// Processed unlawfully.
+        Unlawful = "gdpr_17_1_d",
+        /// A legal obligation.
+        LegalObligation = "gdpr_17_1_e",
+        /// Collected from a child for an information society service.
+        ChildsService = "gdpr_17_1_f",
+    }
+}
+
+word_list! {
+    /// Why an erasure is refused: a letter of GDPR Art 17(3), or that no ground of Art 17(1) applies.
+    ErasureExemption {
+        /// Freedom of expression and information.
+        Expression = "gdpr_17_3_a",
+        /// A legal obligation or a task in the public interest.
+        Obligation = "gdpr_17_3_b",
+        /// Public health.
+        PublicHealth = "gdpr_17_3_c",
+        /// Archiving, research or statistics.
+        Research = "gdpr_17_3_d",
+        /// Legal claims.
+        LegalClaims = "gdpr_17_3_e",
+        /// No ground of Art 17(1) applies.
+        NoGround = "no_ground",
+    }
+}
+
+word_list! {
+    /// What became of a request to erase.
+    ErasureStatus {
+        /// Asked for; nothing is erased yet.
+        Requested = "requested",
+        /// Executed.
+        Executed = "executed",
+        /// Refused.
+        Refused = "refused",
+        /// Taken back.
+        Withdrawn = "withdrawn",
+    }
+}

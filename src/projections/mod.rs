@@ -3,7 +3,7 @@
 //! A row is the state of one stream (`domain::resource::Resource`) as it stood over a half-open range of positions,
 //! filed under what queries look for: person, outcome, status, perspective, time in life, and keys.
 
-use crate::domain::event::{CannotFollow, Facts, Kind, Recorded};
+use crate::domain::event::{CannotFollow, Class, Facts, Kind, Recorded};
 use crate::domain::ids::{OrganisationCode, OutcomeId, PersonId, StreamId};
 use crate::domain::resource::{Resource, evolve};
 use crate::domain::time::{LifeTime, Timestamp};
@@ -121,6 +121,7 @@ impl Row {
                 crate::domain::conversation::Asked::NotAsked => "not_asked",
             }),
             Resource::Framework(framework) => Some(if framework.retired.is_some() { "retired" } else { "published" }),
+            Resource::Erasure(erasure) => Some(erasure.status.as_str()),
             Resource::Person(_) | Resource::Contribution(_) => None,
         }
     }
@@ -166,7 +167,7 @@ impl Row {
                     format!("{}@{}", framework.content.id, framework.content.version),
                 ),
             ],
-            Resource::Review(_) => Vec::new(),
+            Resource::Review(_) | Resource::Erasure(_) => Vec::new(),
         };
         keys.sort_unstable();
         keys.dedup();
@@ -183,13 +184,16 @@ fn outcome_keys(outcomes: &[OutcomeId]) -> Vec<RowKey> {
 /// # Errors
 /// [`CannotFollow`] where the event does not fit the row; then nothing changes.
 pub fn fold(row: Option<Row>, event: &Recorded) -> Result<Row, CannotFollow> {
+    // An erasure of everything leaves no row before it: what it says is the whole state, whatever was there.
+    let begins_anew = matches!(&event.facts, Facts::ErasureExecuted(executed) if executed.removes(Class::Facts));
     let follows = match &row {
-        None => event.version == 0,
+        None => event.version == 0 || begins_anew,
         Some(row) => event.version == row.version + 1 && event.organisation == row.organisation,
     };
     if !follows {
         return Err(CannotFollow { event: event.facts.name(), detail: "its version does not follow the row's" });
     }
+    let row = row.filter(|_| !begins_anew);
     let occurred_at = match (&event.facts, &row) {
         (Facts::ConversationAmended(amended), _) => amended.held_at,
         (Facts::ReviewRevised(revised), _) => revised.reviewed_at,

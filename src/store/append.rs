@@ -2,6 +2,7 @@
 
 use crate::domain::event::{Class, Facts, Header, IndexEntry};
 use crate::domain::ids::{EventId, OrganisationCode, PersonId, StreamId};
+use crate::domain::person::Barred;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Commitment, PartName};
 use crate::projections::RowKey;
@@ -60,6 +61,15 @@ pub struct NewEvent {
     pub parts: Vec<NewPart>,
 }
 
+/// The person that an event is recorded on, and how its words were sealed for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The person.
+    pub person: PersonId,
+    /// The generation of the key that sealed its words; `None` where it has none.
+    pub sealed_with: Option<u32>,
+}
+
 /// One event to append, and under which conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAppend {
@@ -75,8 +85,18 @@ pub struct NewAppend {
     pub must_be_free: Vec<RowKey>,
     /// New streams of the same group that this event refers to: it is appended only if they are.
     pub needs: Vec<StreamId>,
+    /// The person that it is recorded on, who must admit it at that very moment; `None` for reference data.
+    pub about: Option<About>,
     /// The event.
     pub event: NewEvent,
+}
+
+impl NewAppend {
+    /// Whether it changes what is stored besides its own stream, so that nothing may be appended together with its group.
+    #[must_use]
+    pub const fn goes_alone(&self) -> bool {
+        matches!(self.event.facts, Facts::ErasureExecuted(_))
+    }
 }
 
 /// Events that are appended together in order; an atomic group is appended whole or not at all.
@@ -128,6 +148,8 @@ pub enum Rejection {
         /// Which.
         stream: StreamId,
     },
+    /// The person that it is recorded on does not admit it.
+    Barred(Barred),
     /// Another item of its atomic group was rejected.
     GroupRejected,
 }

@@ -12,6 +12,7 @@ pub mod client;
 #[cfg(test)]
 mod contract_test;
 pub mod error;
+pub mod lawful;
 pub mod plan;
 pub mod postgres;
 pub mod query;
@@ -21,7 +22,7 @@ mod stored;
 pub mod writer;
 
 pub use accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};
-pub use append::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
+pub use append::{About, Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection};
 pub use archive::{Archive, Extent, RawEvent, RawPart};
 pub use attestation::{Attestations, KeptCosignature, KeptStatement};
 pub use client::{Client, ClientKeys};
@@ -66,7 +67,7 @@ pub type SingleRow = (Head, Option<Row>);
 
 /// A store: the same contract on both databases (`contract_test` is its definition).
 #[async_trait]
-pub trait Store: AccessStore + Archive + Attestations + Send + Sync + 'static {
+pub trait Store: AccessStore + Archive + Attestations + lawful::LawfulStore + Send + Sync + 'static {
     /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
     /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
     async fn append(

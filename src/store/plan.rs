@@ -3,6 +3,7 @@
 
 use crate::domain::event::Recorded;
 use crate::domain::ids::{OrganisationCode, StreamId};
+use crate::domain::resource::Resource;
 use crate::domain::time::Timestamp;
 use crate::ledger::{CompletedSubtree, Frontier, Hash, Leaf, leaf_hash};
 use crate::projections::{Row, RowKey, fold};
@@ -90,6 +91,7 @@ pub fn wanted(groups: &[Group]) -> Wanted {
     for item in groups.iter().flat_map(|group| &group.items) {
         // A stream that should be new is looked for as well: if it is there after all, its item alone is rejected.
         streams.insert(item.stream);
+        streams.extend(item.about.map(|about| StreamId::from(about.person)));
         organisations.insert(&item.organisation);
         wanted.digests.extend(item.key.map(|key| key.digest));
         wanted.keys.extend(item.must_be_free.iter().map(|key| (item.organisation.clone(), key.clone())));
@@ -222,6 +224,7 @@ impl<'a> Planner<'a> {
         let current = trial.rows.get(&item.stream).or_else(|| self.current_row(item.stream));
         let holder = |key: &HeldKey| trial.holders.get(key).or_else(|| self.known.holders.get(key)).copied();
         Self::check(item, current, |stream| trial.rows.contains_key(stream), holder)?;
+        Self::admits(item, |person| trial.rows.get(&person).or_else(|| self.current_row(person)))?;
         let row = self.fold(item, current.cloned(), position)?;
         // Only whether it can be written: the counter that it will get depends on what else is appended.
         self.leaf(item, position, row.version, self.next_counter(item))?;
@@ -260,6 +263,7 @@ impl<'a> Planner<'a> {
         let position = self.size;
         let organisation_counter = self.next_counter(item);
         let planned = Self::check(item, current, made, holder)
+            .and_then(|()| Self::admits(item, |person| self.current_row(person)))
             .and_then(|()| self.fold(item, current.cloned(), position))
             .and_then(|row| Ok((self.leaf(item, position, row.version, organisation_counter)?, row)));
         let (leaf, row) = match planned {
@@ -321,6 +325,17 @@ impl<'a> Planner<'a> {
         Some(if kept.fingerprint == key.fingerprint { Ok(kept.appended()) } else { Err(Rejection::KeyReused) })
     }
 
+    /// Whether the person that an item is recorded on admits it now: an erasure may have come first.
+    fn admits<'r>(item: &NewAppend, row_of: impl Fn(StreamId) -> Option<&'r Row>) -> Result<(), Rejection> {
+        let Some(about) = item.about else { return Ok(()) };
+        match row_of(about.person.into()).map(|row| &row.resource) {
+            Some(Resource::Person(person)) => {
+                person.admits(&item.event.facts, about.sealed_with).map_err(Rejection::Barred)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check(
         item: &NewAppend,
         current: Option<&Row>,
@@ -361,6 +376,7 @@ impl<'a> Planner<'a> {
             facts: event.facts.clone(),
             index: event.index.clone(),
             sealed,
+            erased: Vec::new(),
         };
         fold(current, &recorded).map_err(|error| Rejection::CannotFollow { detail: error.to_string() })
     }

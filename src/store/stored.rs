@@ -1,14 +1,16 @@
 //! How rows and events look in columns, the same for both databases: what to write, and how to read it back.
 
-use crate::domain::event::{Class, Facts, IndexEntry, Recorded};
-use crate::domain::ids::{EventId, OrganisationCode, StreamId};
+use crate::domain::event::{Class, Facts, Header, IndexEntry, Kind, Recorded};
+use crate::domain::ids::{EventId, OrganisationCode, PersonId, StreamId};
 use crate::domain::resource::Resource;
 use crate::domain::time::{LifeTime, Timestamp};
-use crate::ledger::Frontier;
+use crate::ledger::{Frontier, Leaf, PartName};
 use crate::projections::Row;
 use crate::store::accesses::{AccessHead, StoredAccess};
+use crate::store::lawful::{HeldStream, KeyDestruction};
 use crate::store::{KeptCheckpoint, KeptCosignature, KeptStatement, RowWanted, StoreError};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// What of a row is read whole and never asked for.
@@ -99,19 +101,29 @@ pub(super) struct PartColumns {
     pub bytes: Vec<u8>,
 }
 
-/// Puts events and their parts, both in log order, together.
-pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>) -> Result<Vec<Recorded>, StoreError> {
+/// The leaves of those events of a page that an erasure covers: they name the parts that there once were.
+pub(super) type CoveredLeaves = HashMap<i64, Vec<u8>>;
+
+/// Puts events and their parts, both in log order, together. `covered` was read after the parts, so that an erasure that came
+/// in between is seen.
+pub(super) fn events_from(
+    envelopes: Vec<EventColumns>,
+    parts: Vec<PartColumns>,
+    covered: &CoveredLeaves,
+) -> Result<Vec<Recorded>, StoreError> {
     let mut parts = parts.into_iter().peekable();
     let mut events = Vec::with_capacity(envelopes.len());
     for envelope in envelopes {
         let position = to_position(envelope.position)?;
         let corrupt = |detail: &str| StoreError::Corrupt { position, detail: detail.to_owned() };
-        let (mut facts, mut index, mut sealed) = (None, Vec::new(), Vec::new());
+        let (mut facts, mut index, mut sealed, mut there) = (None, Vec::new(), Vec::new(), Vec::new());
         while parts.peek().is_some_and(|part| part.position < envelope.position) {
             parts.next();
         }
         while let Some(part) = parts.next_if(|part| part.position == envelope.position) {
-            match Class::from_stored(&part.class) {
+            let class = Class::from_stored(&part.class);
+            there.extend(class);
+            match class {
                 Some(Class::Facts) => facts = Some(part.bytes),
                 Some(Class::Index) => {
                     index = serde_json::from_slice::<Vec<IndexEntry>>(&part.bytes)
@@ -125,10 +137,23 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
                 None => return Err(corrupt("a part is of no known class")),
             }
         }
-        let facts = facts.ok_or_else(|| corrupt("its facts are missing"))?;
+        let erased = match covered.get(&envelope.position) {
+            Some(leaf) => erased_of(leaf, &there).ok_or_else(|| corrupt("its leaf cannot be read"))?,
+            None => Vec::new(),
+        };
+        // In the order in which they would stand if they were still there.
+        sealed.extend(erased.iter().copied().filter(|class| class.is_sealed()));
+        sealed.sort_unstable_by_key(|class| class.as_str());
+        let recorded_at = Timestamp::from_micros(envelope.recorded_at);
         let schema = u32::try_from(envelope.schema).map_err(|_| corrupt("its schema version is out of range"))?;
-        let (header, facts) = Facts::read(&envelope.name, schema, &facts)
-            .map_err(|error| StoreError::Corrupt { position, detail: error.to_string() })?;
+        let (header, facts) = match facts {
+            Some(facts) => Facts::read(&envelope.name, schema, &facts),
+            None if erased.contains(&Class::Facts) => {
+                Facts::erased(&envelope.name, schema).map(|facts| (Header::erased(recorded_at), facts))
+            }
+            None => return Err(corrupt("its facts are missing")),
+        }
+        .map_err(|error| StoreError::Corrupt { position, detail: error.to_string() })?;
         events.push(Recorded {
             position,
             event: EventId(envelope.event),
@@ -138,14 +163,30 @@ pub(super) fn events_from(envelopes: Vec<EventColumns>, parts: Vec<PartColumns>)
                 .organisation
                 .parse()
                 .map_err(|_| corrupt("its organisation is no organisation code"))?,
-            recorded_at: Timestamp::from_micros(envelope.recorded_at),
+            recorded_at,
             header,
             facts,
             index,
             sealed,
+            erased,
         });
     }
     Ok(events)
+}
+
+/// The classes that a leaf has parts of and that are not there any more, each once.
+fn erased_of(leaf: &[u8], there: &[Class]) -> Option<Vec<Class>> {
+    let leaf = Leaf::parse(leaf).ok()?;
+    let mut erased: Vec<Class> = leaf.parts.iter().filter_map(|(name, _)| class_of(name)).collect();
+    erased.retain(|class| !there.contains(class));
+    erased.sort_unstable_by_key(|class| class.as_str());
+    erased.dedup();
+    Some(erased)
+}
+
+/// The class of the part of a name.
+pub(super) fn class_of(name: &PartName) -> Option<Class> {
+    if *name == PartName::SOURCE { Some(Class::Identity) } else { Class::from_stored(name.as_str()) }
 }
 
 /// Puts answers in the place of their wishes, whatever order they came in.
@@ -241,4 +282,27 @@ pub(super) fn digest_from(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes
         .try_into()
         .map_err(|_| StoreError::Corrupt { position: 0, detail: "a stored digest has not 32 bytes".to_owned() })
+}
+
+/// A person's stream from the columns id, version, kind.
+pub(super) fn held_from((stream, version, kind): (Uuid, i64, String)) -> Result<HeldStream, StoreError> {
+    let unknown = || StoreError::Corrupt { position: 0, detail: "a row is of no known kind".to_owned() };
+    let kind = Kind::from_stored(&kind).ok_or_else(unknown)?;
+    Ok(HeldStream { stream: StreamId(stream), version: to_position(version)?, kind })
+}
+
+/// Keys to destroy from the columns position, class, subject, below which generation, when it was done.
+pub(super) fn destruction_from(
+    columns: (i64, String, Uuid, Option<i64>, Option<i64>),
+) -> Result<KeyDestruction, StoreError> {
+    let (position, class, subject, below, done_at) = columns;
+    let position = to_position(position)?;
+    let unknown = || StoreError::Corrupt { position, detail: "keys of no known class are destroyed".to_owned() };
+    Ok(KeyDestruction {
+        position,
+        subject: PersonId(subject),
+        class: Class::from_stored(&class).ok_or_else(unknown)?,
+        below: below.map(u32::try_from).transpose().map_err(|_| unknown())?,
+        done_at: done_at.map(Timestamp::from_micros),
+    })
 }

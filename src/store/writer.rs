@@ -5,7 +5,7 @@
 //! Knows the store's `append` and nothing of any database.
 
 use crate::domain::time::Timestamp;
-use crate::store::{Appended, Group, Rejection, Store, StoreError};
+use crate::store::{Appended, Group, NewAppend, Rejection, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -91,10 +91,14 @@ fn gather(
     batch_events: usize,
 ) -> (Vec<Group>, Vec<oneshot::Sender<Answer>>, Option<Waiting>) {
     let (mut events, mut bytes) = weight(&first.group);
+    let alone = goes_alone(&first.group);
     let (mut groups, mut answers) = (vec![first.group], vec![first.answer]);
+    if alone {
+        return (groups, answers, None);
+    }
     while let Ok(next) = waiting.try_recv() {
         let (more_events, more_bytes) = weight(&next.group);
-        if events + more_events > batch_events || bytes + more_bytes > BATCH_MAX_BYTES {
+        if events + more_events > batch_events || bytes + more_bytes > BATCH_MAX_BYTES || goes_alone(&next.group) {
             return (groups, answers, Some(next));
         }
         events += more_events;
@@ -103,6 +107,10 @@ fn gather(
         answers.push(next.answer);
     }
     (groups, answers, None)
+}
+
+fn goes_alone(group: &Group) -> bool {
+    group.items.iter().any(NewAppend::goes_alone)
 }
 
 fn weight(group: &Group) -> (usize, usize) {

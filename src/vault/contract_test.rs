@@ -34,6 +34,8 @@ on_both_stores! {
     answers_keep_the_order_of_the_parts
     erased_is_neither_missing_nor_tampered
     destruction_is_of_one_class_and_happens_once
+    a_later_generation_seals_and_the_earlier_can_be_destroyed
+    a_generation_is_made_once_and_never_behind_a_destruction
     a_lost_key_is_unavailable
     a_store_that_is_away_is_unavailable
     keys_passed_off_as_others_are_unavailable
@@ -169,6 +171,41 @@ async fn destruction_is_of_one_class_and_happens_once(ground: &Ground) {
     assert!(opens(&open(&vault, part(&identity, IDENTITY)).await));
     assert!(opens(&open(&vault, part(&others, WORDS)).await));
     assert_eq!(ground.count("SELECT count(*) FROM destroyed_key").await, 1);
+}
+
+async fn a_later_generation_seals_and_the_earlier_can_be_destroyed(ground: &Ground) {
+    let (vault, subject) = (ground.open_caching().await, person());
+    vault.ensure_keys(&[subject], 1).await.unwrap();
+    let (old, identity) = (sealed(&vault, subject, WORDS).await, sealed(&vault, subject, IDENTITY).await);
+    assert_eq!(old.generation, 0);
+    assert_eq!(vault.renew(subject, WORDS, 1, 2).await.unwrap().generation(), 1);
+    let new = sealed(&vault, subject, WORDS).await;
+    assert_eq!(new.generation, 1);
+    assert!(opens(&open(&vault, part(&old, WORDS)).await), "until it is destroyed");
+    assert_eq!(vault.destroy_below(subject, WORDS, 1, "test", 3).await.unwrap(), 1);
+    assert_eq!(vault.destroy_below(subject, WORDS, 1, "test", 3).await.unwrap(), 0);
+    for vault in [&vault, &ground.open().await] {
+        assert!(matches!(open(vault, part(&old, WORDS)).await, Err(OpenError::Erased)));
+        assert!(opens(&open(vault, part(&new, WORDS)).await));
+        assert!(opens(&open(vault, part(&identity, IDENTITY)).await));
+        // The person is not erased: there is a key to seal with.
+        vault.ensure_keys(&[subject], 4).await.unwrap();
+        assert_eq!(sealed(vault, subject, WORDS).await.generation, 1);
+    }
+}
+
+async fn a_generation_is_made_once_and_never_behind_a_destruction(ground: &Ground) {
+    let (one, other, subject) = (ground.open().await, ground.open().await, person());
+    assert!(matches!(one.renew(subject, WORDS, 1, 1).await, Err(VaultError::KeyMissing)));
+    one.ensure_keys(&[subject], 1).await.unwrap();
+    let (first, second) = tokio::join!(one.renew(subject, WORDS, 1, 2), other.renew(subject, WORDS, 1, 2));
+    assert_eq!(first.unwrap().id(), second.unwrap().id());
+    assert_eq!(one.renew(subject, WORDS, 0, 3).await.unwrap().generation(), 1, "a later one will do");
+    one.destroy(subject, WORDS, "test", 4).await.unwrap();
+    for vault in [&one, &other] {
+        assert!(matches!(vault.renew(subject, WORDS, 2, 5).await, Err(VaultError::Erased)));
+    }
+    assert_eq!(ground.count("SELECT count(*) FROM destroyed_key").await, 2);
 }
 
 async fn a_lost_key_is_unavailable(ground: &Ground) {

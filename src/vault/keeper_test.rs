@@ -46,7 +46,10 @@ impl KeyStore for GatedStore {
         self.keys.lock().unwrap().extend(keys.iter().map(|new| KeyRecord::Live(new.key.clone())));
         Ok(self.of(&keys.iter().map(|new| new.key.name.subject).collect::<Vec<_>>()))
     }
-    async fn destroy(&self, _: PersonId, _: KeyClass, _: &str, _: i64) -> Result<u64, VaultError> {
+    async fn insert_generation(&self, _: &NewKey) -> Result<Vec<KeyRecord>, VaultError> {
+        unreachable!("the keeper makes first keys only")
+    }
+    async fn destroy(&self, _: PersonId, _: KeyClass, _: u64, _: &str, _: i64) -> Result<u64, VaultError> {
         Err(VaultError::Closed)
     }
     async fn deployment_keys(&self) -> Result<Vec<DeploymentRecord>, VaultError> {

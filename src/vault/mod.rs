@@ -194,7 +194,39 @@ impl Vault {
         reason: &'static str,
         now_micros: i64,
     ) -> Result<u64, VaultError> {
-        self.ring.destroy(subject, class, reason, now_micros).await
+        self.ring.destroy(subject, class, store::EVERY_GENERATION, reason, now_micros).await
+    }
+
+    /// The key that seals the subject's parts of this class from now on, of this generation or a later one; made, durably, if
+    /// there is none yet. Of two that race, both find the same key. Other processes go on with the one before until their
+    /// cache's time is over.
+    ///
+    /// # Errors
+    /// [`VaultError::Erased`] when the class's keys were destroyed, [`VaultError::KeyMissing`] when there never was one.
+    pub async fn renew(
+        &self,
+        subject: PersonId,
+        class: KeyClass,
+        generation: u32,
+        now_micros: i64,
+    ) -> Result<DataKey, VaultError> {
+        self.ring.renew(subject, class, generation, now_micros).await
+    }
+
+    /// Destroys the subject's keys of this class that are of a generation below one: what they sealed and was not sealed anew
+    /// is erased. Otherwise as [`Self::destroy`].
+    ///
+    /// # Errors
+    /// As [`Self::destroy`].
+    pub async fn destroy_below(
+        &self,
+        subject: PersonId,
+        class: KeyClass,
+        generation: u32,
+        reason: &'static str,
+        now_micros: i64,
+    ) -> Result<u64, VaultError> {
+        self.ring.destroy(subject, class, generation.into(), reason, now_micros).await
     }
 
     /// What stands in for an identifier in the event database: 43 characters, the same for the same organisation,

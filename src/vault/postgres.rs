@@ -48,8 +48,14 @@ const INSERT_MISSING: &str = "\
 const LOCK_FOR_DESTRUCTION: &str = "LOCK TABLE person_key IN SHARE ROW EXCLUSIVE MODE";
 const BURY: &str = "\
     INSERT INTO destroyed_key (key_id, subject, class, generation, destroyed_at_micros, reason) \
-    SELECT key_id, subject, class, generation, $3, $4 FROM person_key WHERE subject = $1 AND class = $2";
-const DELETE: &str = "DELETE FROM person_key WHERE subject = $1 AND class = $2";
+    SELECT key_id, subject, class, generation, $4, $5 FROM person_key WHERE subject = $1 AND class = $2 AND generation < $3";
+const DELETE: &str = "DELETE FROM person_key WHERE subject = $1 AND class = $2 AND generation < $3";
+const INSERT_GENERATION: &str = "\
+    INSERT INTO person_key (key_id, subject, class, generation, epoch, wrapped, created_at_micros) \
+    SELECT $1, $2, $3, $4, $5, $6, $7 \
+    WHERE EXISTS (SELECT 1 FROM person_key WHERE subject = $2 AND class = $3) \
+      AND NOT EXISTS (SELECT 1 FROM person_key WHERE subject = $2 AND class = $3 AND generation >= $4) \
+      AND NOT EXISTS (SELECT 1 FROM destroyed_key WHERE subject = $2 AND class = $3 AND generation >= $4)";
 const DEPLOYMENT_KEYS: &str = "SELECT name, epoch, wrapped FROM deployment_key ORDER BY name";
 const INSERT_DEPLOYMENT_KEY: &str = "\
     INSERT INTO deployment_key (name, epoch, wrapped) SELECT $1, $2, $3 \
@@ -159,10 +165,40 @@ impl KeyStore for PostgresKeys {
         .await
     }
 
+    async fn insert_generation(&self, new: &NewKey) -> Result<Vec<KeyRecord>, VaultError> {
+        answered("keep a key of a new generation", async {
+            let failed = |error| VaultError::store("keep a key of a new generation", error);
+            let NewKey { key, created_at_micros } = new;
+            let mut transaction = self.pool.begin().await.map_err(failed)?;
+            // So that it neither slips in behind a destruction nor comes twice.
+            sqlx::query(LOCK_FOR_DESTRUCTION).execute(&mut *transaction).await.map_err(failed)?;
+            sqlx::query(INSERT_GENERATION)
+                .bind(key.name.id.0)
+                .bind(key.name.subject.0)
+                .bind(key.name.class.code())
+                .bind(i64::from(key.name.generation))
+                .bind(i64::from(key.wrapped.epoch))
+                .bind(&key.wrapped.bytes)
+                .bind(created_at_micros)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            let rows = sqlx::query_as(FIND_OF_SUBJECTS)
+                .bind(vec![key.name.subject.0])
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            transaction.commit().await.map_err(failed)?;
+            key_records(rows)
+        })
+        .await
+    }
+
     async fn destroy(
         &self,
         subject: PersonId,
         class: KeyClass,
+        below: u64,
         reason: &str,
         now_micros: i64,
     ) -> Result<u64, VaultError> {
@@ -173,12 +209,19 @@ impl KeyStore for PostgresKeys {
             let buried = sqlx::query(BURY)
                 .bind(subject.0)
                 .bind(class.code())
+                .bind(below.cast_signed())
                 .bind(now_micros)
                 .bind(reason)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
-            sqlx::query(DELETE).bind(subject.0).bind(class.code()).execute(&mut *transaction).await.map_err(failed)?;
+            sqlx::query(DELETE)
+                .bind(subject.0)
+                .bind(class.code())
+                .bind(below.cast_signed())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
             transaction.commit().await.map_err(failed)?;
             Ok(buried.rows_affected())
         })

@@ -160,19 +160,40 @@ impl KeyRing {
         found
     }
 
-    /// Destroys the living keys of a class in the store and here.
+    /// The key that seals from now on, of a generation or a later one; made if there is none yet.
+    pub(super) async fn renew(&self, subject: PersonId, class: KeyClass, generation: u32, now_micros: i64) -> Found {
+        let since = (self.clock)();
+        self.forget_current(subject, class);
+        let key = self.current(subject, class).await?;
+        if key.generation() >= generation {
+            return Ok(key);
+        }
+        let key = self.draw(subject, class, generation)?;
+        let records = self.store.insert_generation(&NewKey { key, created_at_micros: now_micros }).await?;
+        self.remember_current(records, since).remove(&(subject, class)).unwrap_or(Err(VaultError::KeyMissing))
+    }
+
+    /// Forgets which key seals, so that the store is asked.
+    pub(super) fn forget_current(&self, subject: PersonId, class: KeyClass) {
+        self.caches().current.forget(|key| key.subject() == subject && key.class() == class);
+    }
+
+    /// Destroys the living keys of a class, of generations below one, in the store and here.
     pub(super) async fn destroy(
         &self,
         subject: PersonId,
         class: KeyClass,
+        below: u64,
         reason: &'static str,
         now_micros: i64,
     ) -> Result<u64, VaultError> {
-        let destroyed = self.store.destroy(subject, class, reason, now_micros).await;
+        let destroyed = self.store.destroy(subject, class, below, reason, now_micros).await;
         // Forgotten even when the answer got lost: the destruction may have happened.
         let mut caches = self.caches();
-        caches.by_id.forget(|key| key.subject() == subject && key.class() == class);
-        caches.current.forget(|key| key.subject() == subject && key.class() == class);
+        let gone =
+            |key: &DataKey| key.subject() == subject && key.class() == class && u64::from(key.generation()) < below;
+        caches.by_id.forget(gone);
+        caches.current.forget(gone);
         destroyed
     }
 
@@ -186,15 +207,21 @@ impl KeyRing {
                 if known.contains(&(*subject, class)) {
                     continue;
                 }
-                let mut bytes = [0; 16];
-                self.random.fill(&mut bytes);
-                let id = KeyId(uuid::Builder::from_random_bytes(bytes).into_uuid());
-                let name = KeyName { id, subject: *subject, class, generation: 0 };
-                let wrapped = wrap::draw_wrapped(&self.master, &*self.random, Binding::Person(&name))?;
-                new.push(NewKey { key: WrappedKey { name, wrapped }, created_at_micros: *created_at_micros });
+                let key = self.draw(*subject, class, 0)?;
+                new.push(NewKey { key, created_at_micros: *created_at_micros });
             }
         }
         Ok(new)
+    }
+
+    /// A new key, wrapped.
+    fn draw(&self, subject: PersonId, class: KeyClass, generation: u32) -> Result<WrappedKey, VaultError> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        let id = KeyId(uuid::Builder::from_random_bytes(bytes).into_uuid());
+        let name = KeyName { id, subject, class, generation };
+        let wrapped = wrap::draw_wrapped(&self.master, &*self.random, Binding::Person(&name))?;
+        Ok(WrappedKey { name, wrapped })
     }
 
     /// Of each subject and class the living key of the highest generation, or why there is none; remembers it.

@@ -65,6 +65,8 @@ impl SealContext<'_> {
 pub struct Sealed {
     /// The key that opens it.
     pub key_id: KeyId,
+    /// That key's generation.
+    pub generation: u32,
     /// The bytes in the format of this module.
     pub bytes: Vec<u8>,
 }
@@ -120,6 +122,12 @@ impl DataKey {
         self.0.name.class
     }
 
+    /// Which of the keys that the person has had for this class, from 0.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.0.name.generation
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(self.0.secret.expose().into())
     }
@@ -147,7 +155,7 @@ impl DataKey {
         bytes.push(FORMAT);
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&body);
-        Ok(Sealed { key_id: self.id(), bytes })
+        Ok(Sealed { key_id: self.id(), generation: self.generation(), bytes })
     }
 
     /// Opens a part that this key sealed.

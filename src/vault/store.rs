@@ -55,6 +55,9 @@ impl KeyRecord {
     }
 }
 
+/// Beyond every generation: all of them.
+pub(super) const EVERY_GENERATION: u64 = 1 << 32;
+
 /// A key of the deployment as it lies in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeploymentRecord {
@@ -83,11 +86,17 @@ pub(super) trait KeyStore: Send + Sync {
     /// subjects as they then are: of two that race, both get the first one's key. `keys` is sorted by subject and class.
     async fn insert_missing(&self, keys: &[NewKey]) -> Result<Vec<KeyRecord>, VaultError>;
 
-    /// Replaces every living key of the subject's class by its tombstone; answers how many there were.
+    /// Inserts a key of a later generation where its subject's class has a living key and none of that generation or a later
+    /// one, living or destroyed; answers all records of the subject as they then are.
+    async fn insert_generation(&self, key: &NewKey) -> Result<Vec<KeyRecord>, VaultError>;
+
+    /// Replaces every living key of the subject's class, of a generation below `below`, by its tombstone; answers how many
+    /// there were.
     async fn destroy(
         &self,
         subject: PersonId,
         class: KeyClass,
+        below: u64,
         reason: &str,
         now_micros: i64,
     ) -> Result<u64, VaultError>;

@@ -367,13 +367,12 @@ async fn erased_and_unavailable_are_told_apart() {
     service.restart().await;
     let caller = service.caller(OWN);
     let failed = caller.get(&path).await.expect_problem(503, "keys-unavailable");
-    service.service.take().unwrap().stop().await;
-    let database = service.folder.path().join("cairn.db");
-    let mut database = SqliteConnection::connect(&format!("sqlite:{}", database.display())).await.unwrap();
-    sqlx::raw_sql("DELETE FROM part WHERE class = 'identity'").execute(&mut database).await.unwrap();
-    database.close().await.unwrap();
-    service.restart().await;
-    let caller = service.caller(OWN);
+    let asked =
+        json!({"occurred_at": "2026-06-01", "person": person, "scope": "identity", "legal_basis": "gdpr_17_1_b"});
+    let erasure = caller.post("/v1/erasures", &asked).await.expect(201).id();
+    let second = service.registered("second", OWN, Scope::ALL).await;
+    let when = json!({"occurred_at": "2026-06-02"});
+    second.change(&format!("/v1/erasures/{erasure}/approval"), 0, &when).await.expect(201);
     caller.get(&path).await.expect(200);
     let found = accesses(&caller, &person).await;
     let told: Vec<Value> = found.iter().map(|access| json!([access["outcome"], access["parts"]])).collect();
@@ -434,13 +433,14 @@ async fn every_documented_operation_that_shows_somebody_leaves_an_access() {
         let service = TestService::start_with(backend, "checkpoint_interval_ms = 10").await;
         let caller = service.caller(OWN);
         let key = service.register_client("audited", OWN, Scope::ALL).await;
+        let second = service.registered("second", OWN, Scope::ALL).await;
         let document = cairn::api::document();
         let mut exempt: BTreeSet<&str> = LEAVES_NONE.iter().map(|(id, _)| *id).collect();
         let mut showing = 0;
         for (number, (path, method, operation)) in (1..).zip(crate::openapi::operations(&document)) {
             let id = operation["operationId"].as_str().unwrap();
             let form = service.token_form("audited", &key);
-            let ground = crate::operations::Ground::new(&caller, number, form).await;
+            let ground = crate::operations::Ground::new(&caller, &second, number, form).await;
             let request = crate::operations::request(id, &ground).await.unwrap();
             let before = service.access_count().await;
             let answer = request.send(&caller).await.expect(request.success);

@@ -49,6 +49,7 @@ fn documented() -> Vec<Documented> {
 struct Stage {
     service: TestService,
     owner: Client,
+    second: Client,
     other: Client,
     key: ClientKey,
     grounds: std::cell::Cell<u64>,
@@ -59,12 +60,13 @@ impl Stage {
         let service = TestService::start_with(backend, "checkpoint_interval_ms = 10").await;
         let (owner, other) = (service.caller(OWN), service.caller(OTHER));
         let key = service.register_client("matrix", OWN, Scope::ALL).await;
-        Self { service, owner, other, key, grounds: std::cell::Cell::default() }
+        let second = service.registered("matrix-second", OWN, Scope::ALL).await;
+        Self { service, owner, second, other, key, grounds: std::cell::Cell::default() }
     }
     async fn request(&self, operation: &Documented) -> Request {
         self.grounds.set(self.grounds.get() + 1);
         let form = self.service.token_form("matrix", &self.key);
-        let ground = Ground::new(&self.owner, self.grounds.get(), form).await;
+        let ground = Ground::new(&self.owner, &self.second, self.grounds.get(), form).await;
         let request = request(&operation.id, &ground).await.unwrap_or_else(|| {
             panic!("tests/api/operations.rs does not know how to call {}: add it there", operation.id)
         });

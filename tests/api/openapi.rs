@@ -174,9 +174,14 @@ const EXAMPLE_PERSON: &str = "5f0c3c1e-7a52-4e0b-9a56-2f7f2f1f9b11";
 const EXAMPLE_OUTCOME: &str = "0f6f1f6e-52a4-4b6f-8a39-0d1f3c1f7a22";
 
 /// Each operation on a ground of its own, called with the document's example in place of the body.
-async fn called_by_example(document: &Value, caller: &Client, at: u64, operation: &Value) -> (Request, Answer) {
+async fn called_by_example(
+    document: &Value,
+    (caller, second): (&Client, &Client),
+    at: u64,
+    operation: &Value,
+) -> (Request, Answer) {
     let id = operation["operationId"].as_str().unwrap();
-    let ground = Ground::new(caller, at, json!({})).await;
+    let ground = Ground::new(caller, second, at, json!({})).await;
     let mut call = request(id, &ground).await.unwrap_or_else(|| panic!("operations.rs does not know {id}"));
     let media = operation["requestBody"]["content"].as_object().and_then(|content| content.values().next());
     if let Some(example) = media.and_then(|media| example_of(document, media)) {
@@ -192,6 +197,7 @@ async fn called_by_example(document: &Value, caller: &Client, at: u64, operation
 async fn every_example_is_accepted_and_every_answer_is_as_documented() {
     let service = TestService::start(Backend::Sqlite).await;
     let caller = service.caller("TEST-1");
+    let second = service.registered("second", "TEST-1", cairn::app::words::Scope::ALL).await;
     let document = cairn::api::document();
     for (number, (_, _, operation)) in (1..).zip(operations(&document)) {
         let id = operation["operationId"].as_str().unwrap();
@@ -199,7 +205,7 @@ async fn every_example_is_accepted_and_every_answer_is_as_documented() {
             // Its example cannot hold a real assertion; the tests of authentication call it.
             continue;
         }
-        let (call, answer) = called_by_example(&document, &caller, number, &operation).await;
+        let (call, answer) = called_by_example(&document, (&caller, &second), number, &operation).await;
         assert_eq!(answer.status, call.success, "the example of {id}: {}", answer.text);
         if id == "record_batch" {
             assert_eq!(answer.body["status"], 201, "{}", answer.text);

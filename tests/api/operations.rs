@@ -108,6 +108,8 @@ impl Request {
 /// A fresh record of one person, to call an operation on.
 pub struct Ground {
     pub owner: Client,
+    /// Another client of the owner's organisation.
+    pub second: Client,
     pub person: String,
     pub outcome: String,
     /// Different for each ground.
@@ -118,10 +120,10 @@ pub struct Ground {
 
 impl Ground {
     /// Registers a person with an outcome.
-    pub async fn new(owner: &Client, number: u64, token_form: Value) -> Self {
+    pub async fn new(owner: &Client, second: &Client, number: u64, token_form: Value) -> Self {
         let person = owner.person().await;
         let outcome = owner.outcome(&person).await;
-        Self { owner: owner.clone(), person, outcome, number, token_form }
+        Self { owner: owner.clone(), second: second.clone(), person, outcome, number, token_form }
     }
     async fn made(&self, path: &str, body: Value) -> String {
         self.owner.post(path, &body).await.expect(201).id()
@@ -165,6 +167,13 @@ impl Ground {
         json!({"occurred_at": "2026-02-01", "person": self.person, "text": "I miss walking the dog", "author": "person",
             "perspective": "person", "knowledge_form": "lived"})
     }
+    /// An erasure that the second client asked for.
+    async fn erasure(&self) -> String {
+        self.second.post("/v1/erasures", &self.erasure_asked_for()).await.expect(201).id()
+    }
+    fn erasure_asked_for(&self) -> Value {
+        json!({"occurred_at": "2026-03-01", "person": self.person, "legal_basis": "gdpr_17_1_b", "reason": "I asked"})
+    }
     fn conversation(&self) -> Value {
         json!({"occurred_at": "2026-02-01", "person": self.person, "asked": "expressed", "mode": "in_person"})
     }
@@ -203,7 +212,10 @@ pub async fn request(operation: &str, ground: &Ground) -> Option<Request> {
         Some("person" | "people" | "person_record" | "person_identifier") => people(operation, ground).await,
         _ => match others(operation, ground).await {
             Some(request) => Some(request),
-            None => outcomes(operation, ground).await,
+            None => match outcomes(operation, ground).await {
+                Some(request) => Some(request),
+                None => lawful(operation, ground).await,
+            },
         },
     }
 }
@@ -231,6 +243,31 @@ async fn people(operation: &str, ground: &Ground) -> Option<Request> {
             let body =
                 json!({"occurred_at": "2026-02-01", "system": "case-number", "value": format!("D-{}", ground.number)});
             Request::change("people", person, "/identifiers", 0, body)
+        }
+        _ => return None,
+    })
+}
+
+async fn lawful(operation: &str, ground: &Ground) -> Option<Request> {
+    let when = json!({"occurred_at": "2026-03-02"});
+    Some(match operation {
+        "request_erasure" => Request::record("/v1/erasures", ground.erasure_asked_for()),
+        "list_erasures" => {
+            ground.erasure().await;
+            Request::get("/v1/erasures", Elsewhere::Empty)
+        }
+        "find_erasure" => Request::find("erasures", &ground.erasure().await, ""),
+        "approve_erasure" => Request::change("erasures", &ground.erasure().await, "/approval", 0, when),
+        "refuse_erasure" => {
+            let body = json!({"occurred_at": "2026-03-02", "exemption": "gdpr_17_3_e", "note": "A claim is open"});
+            Request::change("erasures", &ground.erasure().await, "/refusal", 0, body)
+        }
+        "withdraw_erasure" => Request::change("erasures", &ground.erasure().await, "/withdrawal", 0, when),
+        "record_erasure_notice" => {
+            let erasure = ground.erasure().await;
+            ground.owner.change(&format!("/v1/erasures/{erasure}/approval"), 0, &when).await.expect(201);
+            let body = json!({"occurred_at": "2026-03-03", "notice": 0});
+            Request::change("erasures", &erasure, "/notices", 1, body)
         }
         _ => return None,
     })

@@ -150,6 +150,15 @@ impl TestService {
         key
     }
 
+    /// A caller that is registered under a name of its own, with a token of its own.
+    pub async fn registered(&self, id: &str, organisation: &str, scopes: &[Scope]) -> Client {
+        let key = self.register_client(id, organisation, scopes).await;
+        let form = self.token_form(id, &key);
+        let request = self.http.post(format!("{}/oauth2/token", self.base)).form(&form);
+        let answer = Client::read(request.send().await.unwrap()).await.expect(200);
+        self.caller_as(answer.body["access_token"].as_str().map(str::to_owned))
+    }
+
     /// A token request of a registered client, good for one use.
     pub fn token_form(&self, id: &str, key: &ClientKey) -> Value {
         let audience = format!("{}/oauth2/token", self.base);

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod batch;
 pub mod contributions;
 pub mod conversations;
+pub mod erasures;
 pub mod frameworks;
 pub mod narratives;
 pub mod outcomes;

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod batches;
 pub mod contributions;
 pub mod conversations;
+pub mod erasures;
 pub mod events;
 pub mod frameworks;
 pub mod health;

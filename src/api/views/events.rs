@@ -1,6 +1,7 @@
 //! Events as the feed shows them.
 
 use crate::api::views::{CompleteTo, instant};
+use crate::app::words::Facts;
 use crate::app::{AppError, FeedEvent, FeedPage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,23 +24,26 @@ pub struct EventView {
     pub version: u64,
     /// The controller.
     pub organisation: String,
-    /// When in life.
-    pub occurred_at: String,
+    /// When in life; `null` where the facts were erased.
+    pub occurred_at: Option<String>,
     /// When the log learnt of it.
     pub recorded_at: String,
-    /// The client that recorded it.
-    pub client: String,
+    /// The client that recorded it; `null` where the facts were erased.
+    pub client: Option<String>,
     /// The purpose of use that it declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// The system that it was imported from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_system: Option<String>,
-    /// The facts: codes, statuses and links, never words.
-    #[schema(value_type = Object)]
+    /// The facts: codes, statuses and links, never words; `null` where they were erased.
+    #[schema(value_type = Option<Object>)]
     pub facts: serde_json::Value,
-    /// The classes of its sealed parts.
+    /// The classes of its sealed parts, erased ones among them.
     pub sealed: Vec<String>,
+    /// The classes of its parts that were erased for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
     /// The opened parts by name, where asked for with `include=words` and allowed; `null` where erased.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, Object>)]
@@ -54,9 +58,14 @@ impl EventView {
     pub fn of(feed: &FeedEvent) -> Result<Self, AppError> {
         let event = &feed.event;
         let unwritable = |error: serde_json::Error| AppError::CannotFollow { detail: error.to_string() };
-        let part = event.facts.to_part(&event.header).map_err(unwritable)?;
-        let mut part: serde_json::Value = serde_json::from_slice(&part).map_err(unwritable)?;
-        let facts = part.get_mut("body").map(serde_json::Value::take).unwrap_or_default();
+        let gone = matches!(event.facts, Facts::Erased(_));
+        let facts = if gone {
+            serde_json::Value::Null
+        } else {
+            let part = event.facts.to_part(&event.header).map_err(unwritable)?;
+            let mut part: serde_json::Value = serde_json::from_slice(&part).map_err(unwritable)?;
+            part.get_mut("body").map(serde_json::Value::take).unwrap_or_default()
+        };
         let words = feed
             .words
             .iter()
@@ -72,13 +81,14 @@ impl EventView {
             stream: event.stream.to_string(),
             version: event.version,
             organisation: event.organisation.to_string(),
-            occurred_at: event.header.occurred_at.to_string(),
+            occurred_at: (!gone).then(|| event.header.occurred_at.to_string()),
             recorded_at: instant(event.recorded_at),
-            client: event.header.client.clone(),
+            client: (!gone).then(|| event.header.client.clone()),
             purpose: event.header.purpose.clone(),
             source_system: event.header.source_system.clone(),
             facts,
             sealed: event.sealed.iter().map(|class| class.as_str().to_owned()).collect(),
+            erased: event.erased.iter().map(|class| class.as_str().to_owned()).collect(),
             words,
         })
     }

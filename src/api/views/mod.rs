@@ -5,6 +5,7 @@
 
 pub mod accesses;
 pub mod audit_event;
+pub mod erasures;
 pub mod events;
 pub mod frameworks;
 pub mod history;

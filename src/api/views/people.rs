@@ -48,9 +48,13 @@ impl View for PersonView {
             });
             identifiers.push(IdentifierView { system: held.system.clone(), value });
         }
+        let mut common = Common::of(seen);
+        if !person.erased.is_empty() {
+            common.erased = person.erased.iter().map(|class| class.as_str().to_owned()).collect();
+        }
         let (name, birth_date) = identity.map_or((None, None), |identity| (identity.name, identity.birth_date));
         Ok(Self {
-            common: Common::of(seen),
+            common,
             name: name.map(crate::app::words::Personal::into_inner),
             birth_date: birth_date.map(|date| date.to_string()),
             identifiers,

@@ -62,7 +62,8 @@ impl PersonRecordView {
                 Kind::Review => view.reviews.push(ReviewView::of(seen)?),
                 Kind::Action => view.actions.push(ActionView::of(seen)?),
                 Kind::Contribution => view.contributions.push(ContributionView::of(seen)?),
-                Kind::Person | Kind::Framework => {}
+                // A request to erase is shown by itself: it is about the record and not of it.
+                Kind::Person | Kind::Framework | Kind::Erasure => {}
             }
         }
         Ok(view)

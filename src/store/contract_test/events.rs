@@ -2,7 +2,7 @@
 
 use super::audit::{all_events, audit, said};
 use super::ground_test::Ground;
-use super::making::{Making, amended, appended, at, organisation, version_of};
+use super::making::{Making, appended, at, organisation, version_of};
 use super::rows::history;
 use crate::domain::event::{Class, Recorded};
 use crate::store::{EventQuery, NewAppend, OPEN_END, Reach, Store};
@@ -11,7 +11,7 @@ on_both_stores! {
     events_are_read_as_they_were_appended
     pages_of_events_cover_the_log_once
     events_of_a_stream_or_an_organisation_keep_their_order
-    an_erased_part_is_missing_from_its_event_alone
+    an_erased_part_is_told_by_its_event_alone
     an_answer_names_the_head_that_it_is_complete_to
 }
 
@@ -85,21 +85,21 @@ pub(super) async fn events_of_a_stream_or_an_organisation_keep_their_order(groun
     assert_eq!(theirs.len(), all.len() - 1);
 }
 
-pub(super) async fn an_erased_part_is_missing_from_its_event_alone(ground: &Ground) {
+pub(super) async fn an_erased_part_is_told_by_its_event_alone(ground: &Ground) {
     let (making, store) = (Making::new(103), ground.open().await);
     let person = making.person_known_as("R1A", "d");
-    let items = [person.clone(), making.after(&person, amended()), making.outcome(&person)];
+    let outcome = making.outcome(&person);
+    let items = [person.clone(), outcome.clone(), making.outcome(&person)];
     appended(store.as_ref(), items, at(0)).await;
     let before = all_events(store.as_ref(), 10).await;
-    let gone = "DELETE FROM part WHERE position = 0 AND class IN ('identity', 'index')";
-    assert_eq!(ground.run(gone).await.unwrap(), 2);
+    appended(store.as_ref(), [making.erasure(&person, &[Class::Words], &[outcome.stream])], at(1)).await;
     let after = all_events(store.as_ref(), 10).await;
-    assert!(!before[0].index.is_empty() && before[0].sealed == [Class::Identity]);
-    assert!(after[0].index.is_empty() && after[0].sealed.is_empty());
-    assert_eq!(after[0].facts, before[0].facts);
-    assert_eq!(after[1..], before[1..]);
-    let alone = EventQuery { from: 1, ..everything() };
-    assert_eq!(store.events(&alone).await.unwrap().1, before[1..]);
+    assert_eq!((&before[1].sealed, &before[1].erased), (&vec![Class::Words], &Vec::new()));
+    // It still tells which parts it had: what is folded from it does not change.
+    assert_eq!(after[1], Recorded { erased: vec![Class::Words], ..before[1].clone() });
+    assert_eq!((&after[0], &after[2]), (&before[0], &before[2]));
+    let alone = EventQuery { from: 1, until: 2, ..everything() };
+    assert_eq!(store.events(&alone).await.unwrap().1, after[1..2]);
 }
 
 pub(super) async fn an_answer_names_the_head_that_it_is_complete_to(ground: &Ground) {

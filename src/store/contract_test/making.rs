@@ -1,6 +1,7 @@
 //! What the contract appends: events of every kind, made from nothing but a seed, so that every run makes the same.
 
 use crate::domain::contribution::ContributionRecorded;
+use crate::domain::erasure::{Cover, ErasureExecuted};
 use crate::domain::event::{Class, Facts, Header, IndexEntry};
 use crate::domain::ids::{EventId, OrganisationCode, OutcomeId, PersonId, StreamId};
 use crate::domain::narrative::NarrativeRecorded;
@@ -10,7 +11,9 @@ use crate::domain::outcome::{
 use crate::domain::person::{PersonAmended, PersonRegistered};
 use crate::domain::review::{Appraisal, OutcomeReviewed, ReviewWithdrawn};
 use crate::domain::time::Timestamp;
-use crate::domain::words::{ClosureReason, Direction, KnowledgeForm, OutcomeType, PartyKind, Perspective, ReviewStage};
+use crate::domain::words::{
+    ClosureReason, Direction, ErasureBasis, KnowledgeForm, OutcomeType, PartyKind, Perspective, ReviewStage,
+};
 use crate::ledger::{PartName, Salt, commit};
 use crate::projections::RowKey;
 use crate::store::{Appended, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, Rejection, Store};
@@ -79,6 +82,20 @@ impl Making {
         self.item(of.organisation.clone(), StreamId(self.uuid()), Expected::New, facts, Vec::new())
     }
 
+    /// An erasure of classes of a person, of some streams or of all.
+    pub(super) fn erasure(&self, of: &NewAppend, classes: &[Class], only: &[StreamId]) -> NewAppend {
+        let facts = Facts::ErasureExecuted(ErasureExecuted {
+            classes: classes.to_vec(),
+            covers: only.iter().map(|stream| Cover { stream: *stream, through_version: 0 }).collect(),
+            legal_basis: ErasureBasis::ConsentWithdrawn,
+            request: StreamId(self.uuid()),
+            subject: PersonId(of.stream.0),
+        });
+        let mut item = self.after(of, facts);
+        item.event.parts.retain(|part| part.class == Class::Facts);
+        item
+    }
+
     fn item(
         &self,
         organisation: OrganisationCode,
@@ -94,7 +111,16 @@ impl Making {
             source_system: None,
         };
         let event = self.event(header, facts, index, Some(PersonId(stream.0)));
-        NewAppend { organisation, stream, expected, key: None, must_be_free: Vec::new(), needs: Vec::new(), event }
+        NewAppend {
+            organisation,
+            stream,
+            expected,
+            key: None,
+            must_be_free: Vec::new(),
+            needs: Vec::new(),
+            about: None,
+            event,
+        }
     }
 
     fn event(&self, header: Header, facts: Facts, index: Vec<IndexEntry>, subject: Option<PersonId>) -> NewEvent {

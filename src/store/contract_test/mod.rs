@@ -34,6 +34,7 @@ mod archive;
 mod attestation;
 mod audit;
 mod database;
+mod erasures;
 mod events;
 mod ground_test;
 mod groups;

@@ -1,12 +1,13 @@
 //! The suite turned on itself: a store that keeps nothing and answers emptily must fail it.
 
 use super::waiting::Gate;
-use crate::domain::event::{PartRef, Recorded};
+use crate::domain::event::{Class, PartRef, Recorded};
 use crate::domain::ids::{OrganisationCode, PersonId, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::ledger::archive::LogName;
 use crate::projections::Row;
+use crate::store::lawful::{KeyDestruction, LawfulStore, SealedAnew};
 use crate::store::{
     AccessHead, AccessQuery, AccessStore, Appended, Archive, Attestations, Client, EventQuery, Extent, Group, Head,
     KeptAnswer, KeptCosignature, KeptStatement, KnownRecorder, NewAccess, RawEvent, RawPart, Reach, Rejection,
@@ -196,6 +197,34 @@ impl Attestations for NothingStore {
     }
 }
 
+#[async_trait]
+impl LawfulStore for NothingStore {
+    async fn pending_destructions(&self, _: u32) -> Result<Vec<KeyDestruction>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn destructions_of(&self, _: u64) -> Result<Vec<KeyDestruction>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn parts_not_sealed_with(
+        &self,
+        _: PersonId,
+        _: Class,
+        _: uuid::Uuid,
+        _: u32,
+    ) -> Result<Vec<StoredPart>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn put_sealed_anew(&self, _: &[SealedAnew]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn destruction_done(&self, _: &KeyDestruction, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn last_lawful_change(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+}
+
 /// Runs a statement on a store that does nothing, and expects it to fail.
 async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> + Send + 'static) {
     assert!(tokio::spawn(statement).await.is_err(), "{name} holds for a store that does nothing");
@@ -204,7 +233,7 @@ async fn must_fail(name: &str, statement: impl std::future::Future<Output = ()> 
 #[tokio::test]
 async fn the_suite_fails_a_store_that_does_nothing() {
     use super::ground_test::Ground;
-    use super::{accesses, appends, archive, attestation, events, groups, log, rebuilds, rows, waiting};
+    use super::{accesses, appends, archive, attestation, erasures, events, groups, log, rebuilds, rows, waiting};
     macro_rules! all_fail {
         ($($module:ident::$name:ident)*) => {$(
             must_fail(stringify!($name), async { $module::$name(&Ground::nothing()).await }).await;
@@ -218,6 +247,9 @@ async fn the_suite_fails_a_store_that_does_nothing() {
         appends::versions_are_as_expected_or_the_item_is_rejected
         appends::a_key_is_answered_as_the_first_time_for_ever
         appends::an_atomic_group_is_appended_whole_or_not_at_all
+        erasures::an_erasure_takes_parts_digests_and_keys_and_nothing_else
+        erasures::an_erasure_of_everything_leaves_envelopes_and_a_tombstone
+        erasures::only_what_an_erasure_covers_can_be_removed
         rows::a_row_as_of_a_size_is_what_was_current_then
         rows::lists_go_along_every_path_and_filter
         rows::clients_and_assertions_are_kept

@@ -4,8 +4,10 @@
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::patience::{NoAnswer, is_no_answer, within};
-use crate::store::plan::{Plan, plan, wanted};
+use crate::store::lawful::{complete, effects, erased_person};
+use crate::store::plan::{plan, wanted};
 use crate::store::postgres::known::read_known;
+use crate::store::postgres::lawful::{read_held, run_effect};
 use crate::store::postgres::write::write;
 use crate::store::postgres::{APPEND_LIMIT, BEGIN, PgStore};
 use crate::store::stored::to_position;
@@ -38,41 +40,53 @@ impl PgStore {
         now: Timestamp,
     ) -> Result<Vec<Vec<Result<Appended, Rejection>>>, StoreError> {
         let no_answer = |error: NoAnswer| sqlx::Error::Io(error.into());
-        let (transaction, planned) = within(APPEND_LIMIT, self.write_uncommitted(groups, now))
+        let (transaction, uncommitted) = within(APPEND_LIMIT, self.write_uncommitted(groups, now))
             .await
             .map_err(|error| StoreError::during("an append")(no_answer(error)))??;
         // Without an answer from here on nobody knows whether it happened, and only a repeat can tell.
-        let ending =
-            async { if planned.events.is_empty() { transaction.rollback().await } else { transaction.commit().await } };
+        let size = uncommitted.size;
+        let ending = async { if size.is_none() { transaction.rollback().await } else { transaction.commit().await } };
         within(APPEND_LIMIT, ending).await.unwrap_or_else(|error| Err(no_answer(error))).map_err(|error| {
-            if planned.events.is_empty() {
-                StoreError::during("end an append")(error)
-            } else {
-                StoreError::during_commit(error)
-            }
+            if size.is_none() { StoreError::during("end an append")(error) } else { StoreError::during_commit(error) }
         })?;
-        if !planned.events.is_empty() {
-            raise(&self.size, planned.head.size);
+        if let Some(size) = size {
+            raise(&self.size, size);
         }
-        Ok(planned.answers)
+        Ok(uncommitted.answers)
     }
 
     /// All of an append but its commit.
-    async fn write_uncommitted<'g>(
+    async fn write_uncommitted(
         &self,
-        groups: &'g [Group],
+        groups: &[Group],
         now: Timestamp,
-    ) -> Result<(Transaction<'static, Postgres>, Plan<'g>), StoreError> {
+    ) -> Result<(Transaction<'static, Postgres>, Uncommitted), StoreError> {
         let mut transaction =
             self.writing.begin_with(BEGIN.into_sql_str()).await.map_err(StoreError::during("begin an append"))?;
         let head = lock_head(&mut transaction).await?;
         let known = read_known(&mut transaction, &wanted(groups), head.generation).await?;
-        let planned = plan(groups, &head, known, now)?;
-        if !planned.events.is_empty() {
-            write(&mut transaction, &planned).await?;
+        let held = match erased_person(groups) {
+            Some((organisation, person)) => read_held(&mut transaction, organisation, person).await?,
+            None => Vec::new(),
+        };
+        let groups = complete(groups, &held)?;
+        let planned = plan(&groups, &head, known, now)?;
+        if planned.events.is_empty() {
+            return Ok((transaction, Uncommitted { size: None, answers: planned.answers }));
         }
-        Ok((transaction, planned))
+        write(&mut transaction, &planned).await?;
+        for (effect, organisation) in effects(&planned) {
+            run_effect(&mut transaction, &effect, &held, organisation).await?;
+        }
+        Ok((transaction, Uncommitted { size: Some(planned.head.size), answers: planned.answers }))
     }
+}
+
+/// What an append is about to commit.
+struct Uncommitted {
+    /// The log's size afterwards; `None` where there is nothing to commit.
+    size: Option<u64>,
+    answers: Vec<Vec<Result<Appended, Rejection>>>,
 }
 
 /// Whether a connection was found dead, or the database said that it is going away.

@@ -5,7 +5,7 @@ use crate::store::postgres::PgStore;
 use crate::store::postgres::read::again;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 15] = [
+const TRIGGERS: [&str; 21] = [
     "access_has_no_gaps",
     "access_head_is_never_removed",
     "access_head_never_shrinks",
@@ -13,13 +13,19 @@ const TRIGGERS: [&str; 15] = [
     "access_subtree_is_append_only",
     "checkpoint_is_append_only",
     "cosignature_is_append_only",
+    "erasure_cover_comes_with_its_erasure",
+    "erasure_cover_is_append_only",
     "event_has_no_gaps",
     "event_is_append_only",
+    "key_destruction_comes_with_its_erasure",
+    "key_destruction_is_done_once",
+    "key_destruction_is_never_removed",
     "log_head_is_never_removed",
     "log_head_never_shrinks",
     "log_subtree_is_append_only",
     "part_is_never_changed",
     "part_is_never_emptied",
+    "part_is_removed_by_erasures_alone",
     "statement_is_append_only",
 ];
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes'), \
@@ -28,7 +34,7 @@ const ENABLED: &str = "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinterna
     AND tgrelid IN \
         ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
          'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass, \
-         'cosignature'::regclass, 'statement'::regclass)";
+         'cosignature'::regclass, 'statement'::regclass, 'erasure_cover'::regclass, 'key_destruction'::regclass)";
 // In one statement, so that no append comes in between.
 const AGREE: &str = "SELECT l.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM event) \
         AND a.size = (SELECT COALESCE(MAX(position) + 1, 0) FROM access) \
@@ -38,7 +44,7 @@ const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = curren
     OR EXISTS (SELECT 1 FROM pg_class WHERE pg_has_role(current_user, relowner, 'MEMBER') AND oid IN \
         ('event'::regclass, 'part'::regclass, 'log_subtree'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, \
          'access'::regclass, 'access_subtree'::regclass, 'access_head'::regclass, \
-         'cosignature'::regclass, 'statement'::regclass)) \
+         'cosignature'::regclass, 'statement'::regclass, 'erasure_cover'::regclass, 'key_destruction'::regclass)) \
     OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE') \
     OR has_table_privilege('access', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('access_subtree', 'UPDATE, DELETE, TRUNCATE')";
 

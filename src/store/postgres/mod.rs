@@ -9,6 +9,7 @@ mod check;
 mod clients;
 mod follow;
 mod known;
+mod lawful;
 mod read;
 mod rebuild;
 #[cfg(test)]
@@ -76,7 +77,8 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const GRANTS: &str = "\
     GRANT USAGE ON SCHEMA public TO {role}; \
     GRANT SELECT, INSERT ON event, log_subtree, idempotency, checkpoint, access, access_subtree, cosignature, \
-    statement TO {role}; \
+    statement, erasure_cover, key_destruction TO {role}; \
+    GRANT UPDATE (done_at) ON key_destruction TO {role}; \
     GRANT SELECT, INSERT, DELETE ON part TO {role}; \
     GRANT UPDATE (key_id, bytes) ON part TO {role}; \
     GRANT SELECT, UPDATE ON log_head, access_head TO {role}; \

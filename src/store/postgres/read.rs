@@ -267,7 +267,8 @@ impl PgStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        Ok((head, events_from(envelopes, parts)?))
+        let covered = self.read_covered_leaves(&positions).await?;
+        Ok((head, events_from(envelopes, parts, &covered)?))
     }
 
     pub(super) async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -344,7 +345,8 @@ fn envelope_of(columns: &PgRow) -> Result<EventColumns, StoreError> {
     })
 }
 
-fn part_of(columns: &PgRow) -> Result<StoredPart, StoreError> {
+/// Reads a part from the columns position, event, stream, version, name, class, key, bytes, salt.
+pub(super) fn part_of(columns: &PgRow) -> Result<StoredPart, StoreError> {
     let failed = StoreError::during("read a part");
     let position = to_position(columns.try_get(0).map_err(&failed)?)?;
     let class: &str = columns.try_get(5).map_err(&failed)?;

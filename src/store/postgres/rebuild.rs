@@ -18,9 +18,12 @@ const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELE
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id = ANY($1) AND generation + 0 = $2 AND from_position < $3 AND to_position >= $3";
-// A rebuild that began meanwhile removed everything that was there; so the first row and the last tell.
+// A rebuild that began meanwhile removed everything that was there; so the first row and the last tell. An event whose facts
+// were erased has none.
 const MISSING: &str = "SELECT COUNT(*) FROM event AS e WHERE e.position IN (0, $2 - 1) AND NOT EXISTS \
-    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation + 0 = $1 AND r.from_position = e.position)";
+    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation + 0 = $1 AND r.from_position = e.position) \
+    AND EXISTS (SELECT 1 FROM part AS p WHERE p.part_id >= e.position * 16 AND p.part_id < e.position * 16 + 16 \
+        AND p.class = 'facts')";
 // Whoever removes generations or switches between them does so alone: a removal that began before a switch would take
 // the rows that have just become current. Appends do not wait for it. The number is "cairn_ge".
 const ALONE: &str = "SELECT pg_advisory_xact_lock(x'636169726e5f6765'::bigint)";

@@ -2,12 +2,15 @@
 //! the others for ever, and that a lost connection costs one operation at most.
 
 use super::{PgStore, migrate};
+use crate::domain::erasure::ErasureExecuted;
 use crate::domain::event::{Class, Facts, Header, PartRef};
 use crate::domain::ids::{EventId, StreamId};
 use crate::domain::person::{PersonAmended, PersonRegistered};
 use crate::domain::time::Timestamp;
+use crate::domain::words::ErasureBasis;
 use crate::ledger::{PartName, Salt, commit};
 use crate::projections::{KeyKind, RowKey};
+use crate::store::lawful::LawfulStore as _;
 use crate::store::{
     Appended, Client, ClientKeys, EventQuery, Expected, Group, IdempotencyKey, NewAppend, NewEvent, NewPart, OPEN_END,
     Reach, RowPath, RowQuery, Store, StoreError,
@@ -92,7 +95,7 @@ fn event(stream: StreamId, expected: Expected, facts: Facts) -> NewAppend {
         fingerprint: [2; 32],
     });
     let must_be_free = vec![RowKey::new(KeyKind::Identifier, stream.to_string())];
-    NewAppend { organisation, stream, expected, key, must_be_free, needs: Vec::new(), event }
+    NewAppend { organisation, stream, expected, key, must_be_free, needs: Vec::new(), about: None, event }
 }
 
 fn person(stream: StreamId) -> NewAppend {
@@ -148,12 +151,28 @@ async fn the_service_can_do_all_its_work_with_the_rights_that_migrate_gives() {
     assert_eq!(store.clients().await.unwrap(), [client]);
     assert!(store.use_assertion("one", &[1; 32], at(10), at(0)).await.unwrap());
     assert!(store.use_assertion("one", &[2; 32], at(30), at(20)).await.unwrap());
-    // An erasure and a new seal, as they are done with the service's rights.
+    // An erasure, as it is done with the service's rights.
+    let executed = ErasureExecuted {
+        classes: vec![Class::Facts, Class::Identity, Class::Index, Class::Words],
+        covers: Vec::new(),
+        legal_basis: ErasureBasis::Unlawful,
+        request: new_stream(),
+        subject: people[2].into(),
+    };
+    let mut erasure = event(people[2], Expected::Version(0), Facts::ErasureExecuted(executed));
+    erasure.event.parts.truncate(1);
+    append(&store, vec![erasure]).await.unwrap();
+    assert!(store.parts(&[PartRef { position: 2, class: Class::Identity }]).await.unwrap().is_empty());
+    for destruction in store.pending_destructions(10).await.unwrap() {
+        store.destruction_done(&destruction, at(9)).await.unwrap();
+    }
+    assert!(store.pending_destructions(10).await.unwrap().is_empty());
+    // A new seal, as it is done with the service's rights.
     assert_eq!(
         run(&ground.service, "UPDATE part SET bytes = '\\x09', key_id = key_id WHERE part_id = 17").await.unwrap(),
         1
     );
-    assert_eq!(run(&ground.service, "DELETE FROM part WHERE part_id = 17").await.unwrap(), 1);
+    assert!(run(&ground.service, "DELETE FROM part WHERE part_id = 17").await.is_err(), "nothing covers it");
     store.close().await;
     ground.remove().await;
 }

@@ -4,8 +4,10 @@ use crate::domain::ids::{OrganisationCode, StreamId};
 use crate::domain::time::Timestamp;
 use crate::ledger::Frontier;
 use crate::projections::{Row, RowKey};
+use crate::store::lawful::{HeldStream, complete, effects, erased_person};
 use crate::store::plan::{Known, Plan, Wanted, plan, wanted};
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::lawful::{read_held, run_effect};
 use crate::store::sqlite::script::{Script, Table};
 use crate::store::stored::{body_of, digest_from, from_position, row_from, to_position};
 use crate::store::{Appended, Group, Head, KeptAnswer, OPEN_END, PARTS_PER_EVENT, Rejection, StoreError, raise};
@@ -87,11 +89,16 @@ impl SqliteStore {
             .await
             .map_err(StoreError::during("begin an append"))?;
         let (head, known) = read(&mut transaction, &wanted(groups)).await?;
-        let planned = plan(groups, &head, known, now)?;
+        let held = match erased_person(groups) {
+            Some((organisation, person)) => read_held(&mut transaction, organisation, person).await?,
+            None => Vec::new(),
+        };
+        let groups = complete(groups, &held)?;
+        let planned = plan(&groups, &head, known, now)?;
         if planned.events.is_empty() {
             return Ok(planned.answers);
         }
-        write(&mut transaction, &planned).await?;
+        write(&mut transaction, &planned, &held).await?;
         if !self.file.is_there_in_transaction() {
             return Err(StoreError::moved());
         }
@@ -99,6 +106,9 @@ impl SqliteStore {
         self.full.store(false, Ordering::Relaxed);
         raise(&self.size, planned.head.size);
         self.checkpoints.count(planned.events.len());
+        if effects(&planned).next().is_some() {
+            self.forget_write_ahead_log().await;
+        }
         Ok(planned.answers)
     }
 }
@@ -218,7 +228,7 @@ async fn read_holders(
     Ok(holders)
 }
 
-async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>, held: &[HeldStream]) -> Result<(), StoreError> {
     let mut script = Script::default();
     let recorded_at = plan.recorded_at.micros();
     script.rows(&EVENTS, &plan.events, |script, event| {
@@ -270,6 +280,11 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
             .add(from_position(subtree.index))
             .add(subtree.hash.as_bytes().to_vec());
     });
+    for (effect, organisation) in effects(plan) {
+        script.run(connection).await.map_err(StoreError::during("write events"))?;
+        run_effect(connection, &effect, held, organisation).await?;
+        script = Script::default();
+    }
     script
         .statement(MOVE_HEAD)
         .add(from_position(plan.head.size))

@@ -5,7 +5,7 @@ use crate::store::sqlite::SqliteStore;
 use std::sync::atomic::Ordering;
 
 /// Triggers without which the log would not be append-only.
-const TRIGGERS: [&str; 35] = [
+const TRIGGERS: [&str; 44] = [
     "access_has_no_gaps",
     "access_head_changes_with_the_log",
     "access_head_is_behind_the_last_access",
@@ -24,10 +24,18 @@ const TRIGGERS: [&str; 35] = [
     "cosignature_is_append_only_delete",
     "cosignature_is_append_only_update",
     "cosignature_is_never_replaced",
+    "erasure_cover_comes_with_its_erasure",
+    "erasure_cover_is_append_only_delete",
+    "erasure_cover_is_append_only_update",
+    "erasure_cover_is_never_replaced",
     "event_has_no_gaps",
     "event_is_append_only_delete",
     "event_is_append_only_update",
     "event_is_never_replaced",
+    "key_destruction_comes_with_its_erasure",
+    "key_destruction_is_done_once",
+    "key_destruction_is_never_removed",
+    "key_destruction_is_never_replaced",
     "log_head_changes_with_the_log",
     "log_head_is_behind_the_last_event",
     "log_head_is_never_removed",
@@ -38,6 +46,7 @@ const TRIGGERS: [&str; 35] = [
     "log_subtree_is_never_replaced",
     "part_is_never_changed",
     "part_is_never_replaced",
+    "part_is_removed_by_erasures_alone",
     "statement_is_append_only_delete",
     "statement_is_append_only_update",
     "statement_is_never_replaced",

@@ -11,6 +11,7 @@ mod checkpoint;
 mod clients;
 #[cfg(test)]
 mod full_test;
+mod lawful;
 mod read;
 mod rebuild;
 mod script;

@@ -6,6 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::projections::Row;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::append::{hex_list, read_locked_head, row_at, row_of};
+use crate::store::sqlite::lawful::read_covered_leaves;
 use crate::store::stored::{EventColumns, PartColumns, digest_from, events_from, from_position, in_place, to_position};
 use crate::store::{
     EventQuery, Head, PARTS_PER_EVENT, Reach, RowPath, RowQuery, RowWanted, SingleRow, StoreError, StoredPart, raise,
@@ -235,11 +236,12 @@ impl SqliteStore {
         };
         let span = last.position - first.position + 1;
         let together = i64::try_from(envelopes.len()).is_ok_and(|count| count == span);
+        let positions: Vec<i64> = envelopes.iter().map(|envelope| envelope.position).collect();
         let ordinals = i64::try_from(PARTS_PER_EVENT).unwrap_or(16);
         let select = if together {
             sqlx::query(PARTS_BETWEEN).bind(first.position * ordinals).bind((last.position + 1) * ordinals)
         } else {
-            let positions = serde_json::Value::from_iter(envelopes.iter().map(|envelope| envelope.position));
+            let positions = serde_json::Value::from_iter(positions.iter().copied());
             sqlx::query(PARTS_OF_POSITIONS).bind(positions.to_string())
         };
         let parts = select
@@ -255,7 +257,8 @@ impl SqliteStore {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        Ok((head, events_from(envelopes, parts)?))
+        let covered = read_covered_leaves(&self.read, &positions).await?;
+        Ok((head, events_from(envelopes, parts, &covered)?))
     }
 
     pub(super) async fn read_leaves(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -298,7 +301,8 @@ fn envelope_of(columns: &SqliteRow) -> Result<EventColumns, StoreError> {
     })
 }
 
-fn part_of(columns: &SqliteRow) -> Result<StoredPart, StoreError> {
+/// Reads a part from the columns position, event, stream, version, name, class, key, bytes, salt.
+pub(super) fn part_of(columns: &SqliteRow) -> Result<StoredPart, StoreError> {
     let failed = StoreError::during("read a part");
     let position = to_position(columns.try_get(0).map_err(&failed)?)?;
     let class: String = columns.try_get(5).map_err(&failed)?;

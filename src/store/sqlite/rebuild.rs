@@ -15,9 +15,12 @@ const DROP_OTHER_ROWS: &str = "DELETE FROM row_version WHERE generation <> (SELE
 const DROP_OTHER_KEYS: &str = "DELETE FROM row_key WHERE generation <> (SELECT generation FROM log_head)";
 const GENERATION_ROWS: &str = "SELECT id, organisation, from_position, version, body FROM row_version \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND generation = ?2 AND from_position < ?3 AND to_position >= ?3";
-// A rebuild that began meanwhile removed everything that was there; so the first row and the last tell.
+// A rebuild that began meanwhile removed everything that was there; so the first row and the last tell. An event whose facts
+// were erased has none.
 const MISSING: &str = "SELECT COUNT(*) FROM event AS e WHERE e.position IN (0, ?2 - 1) AND NOT EXISTS \
-    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation = ?1 AND r.from_position = e.position)";
+    (SELECT 1 FROM row_version AS r WHERE r.id = e.stream AND r.generation = ?1 AND r.from_position = e.position) \
+    AND EXISTS (SELECT 1 FROM part AS p WHERE p.part_id >= e.position * 16 AND p.part_id < e.position * 16 + 16 \
+        AND p.class = 'facts')";
 const SWITCH: &str = "UPDATE log_head SET generation = ?1 WHERE one = 1";
 const ROW_VERSIONS: &str = "SELECT r.id, r.organisation, r.from_position, r.version, r.body, r.to_position \
     FROM json_each(?1) AS wanted CROSS JOIN row_version AS r ON r.id = unhex(wanted.value ->> 0) \
