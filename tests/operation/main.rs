@@ -11,6 +11,7 @@ mod canaries;
 mod cluster;
 mod commands;
 mod crashes;
+mod erased;
 mod exports;
 mod faults;
 mod flipped;
