@@ -1,7 +1,7 @@
 //! Erasure as callers meet it: two clients, what goes, what stays, who must be told.
 
 use crate::support::{Answer, Backend, Client, TestService, backends};
-use cairn::app::audit::{Auditor, LiveLog, OUTCOMES, Verdict, verify_store};
+use cairn::app::audit::{Auditor, LiveLog, LogName, Verdict, verify_store};
 use cairn::app::words::Scope;
 use serde_json::{Value, json};
 
@@ -41,9 +41,10 @@ impl Stage {
     pub async fn holds_together(&self) {
         let app = self.service.service.as_ref().unwrap().app.clone();
         assert_eq!(app.replay(true, |_, _| {}).await.unwrap().drifts, []);
-        let log = LiveLog { name: OUTCOMES.to_owned(), origin: "tests".to_owned(), key: None, guard: None };
+        let guard_file = std::path::PathBuf::from("no-such-folder/checkpoint");
+        let log = LiveLog { log: LogName::Outcomes, origin: "tests".to_owned(), key: None, guard: None, guard_file };
         let store = app.store().as_ref();
-        let report = verify_store(store, Some(app.vault()), &log, &Auditor::default(), &mut |_, _| {}).await.unwrap();
+        let report = verify_store(store, Some(app.vault()), &[log], &Auditor::default(), &mut |_, _| {}).await.unwrap();
         assert_eq!(report.verdict(), Verdict::Verified, "{:?}", report.findings);
     }
 }

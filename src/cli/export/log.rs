@@ -12,6 +12,7 @@ use crate::cli::service::{Sources, open_app, open_store};
 use crate::cli::signer::{log_place, log_verifier_key, open_log, unsigned};
 use crate::config::Settings;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Exports from the store.
@@ -81,6 +82,12 @@ async fn source(
     if let Some(key) = arguments.key.iter().find(|key| !origins.contains(&key.name().as_str())) {
         return Err(Failure::configuration(format!("--key {key} is of no log that is exported")));
     }
+    for log in &wanted {
+        let (origin, files) = log_place(settings, *log);
+        if !files.key.exists() && !arguments.key.iter().any(|key| key.name().as_str() == origin) {
+            return Err(no_key(&files.key));
+        }
+    }
     let app = if arguments.unrecorded {
         eprintln!(
             "cairn: this export is NOT recorded in the log of accesses: nobody whose data it holds is told of it"
@@ -125,14 +132,16 @@ async fn log_to_export(
         Some(given) => Some(given),
         None => log_verifier_key(settings, log)?,
     };
-    let key = key.ok_or_else(|| {
-        let file = files.key.display();
-        Failure::configuration(format!("the signer's key {file} is not here: give the log's verifier key with --key"))
-    })?;
+    let key = key.ok_or_else(|| no_key(&files.key))?;
     let statements = stated(store.as_ref(), &files.guard, origin).await.map_err(unsigned)?;
     let last = store.last_checkpoint(origin).await.map_err(AppError::from)?;
     let checkpoint = last.ok_or_else(|| failure(ExportError::Unsigned))?;
     Ok(LogToExport { log, key, checkpoint, statements })
+}
+
+fn no_key(file: &Path) -> Failure {
+    let file = file.display();
+    Failure::configuration(format!("the signer's key {file} is not here: give the log's verifier key with --key"))
 }
 
 fn without_keys(failure: Failure) -> Failure {
