@@ -5,22 +5,18 @@
 //! nothing of any database.
 
 use crate::domain::time::Timestamp;
+use crate::store::Store;
 use crate::store::accesses::NewAccess;
-use crate::store::{Store, StoreError};
+use crate::store::queue::{Answered, Gathering, Wish, ask_now};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// The most accesses of one transaction; what one answer needs is never split.
 pub const BATCH_MAX: usize = 512;
 /// The most answers that may wait; one more is refused as busy.
 pub const QUEUE_MAX: usize = 4_096;
 
-type Answer = Result<(), Arc<StoreError>>;
-
-struct Waiting {
-    accesses: Vec<NewAccess>,
-    answer: oneshot::Sender<Answer>,
-}
+type Waiting = Wish<Vec<NewAccess>, ()>;
 
 /// A handle to the writer; cheap to clone. It stops when the last handle is gone and all work is answered.
 #[derive(Clone)]
@@ -41,17 +37,10 @@ impl AccessWriter {
     /// Appends what one answer shows, and waits until it is durable.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where the queue is full, [`StoreError::Stopped`] where the writer is gone, or what the store
+    /// [`StoreError::Busy`](crate::store::StoreError::Busy) where the queue is full, [`StoreError::Stopped`](crate::store::StoreError::Stopped) where the writer is gone, or what the store
     /// answered to the whole batch.
-    pub async fn append(&self, accesses: Vec<NewAccess>) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { accesses, answer }).map_err(|error| {
-            Arc::new(match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
-            })
-        })?;
-        answered.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Stopped)))
+    pub async fn append(&self, accesses: Vec<NewAccess>) -> Answered<()> {
+        ask_now(&self.queue, accesses).await
     }
 
     /// How many answers wait now.
@@ -61,25 +50,16 @@ impl AccessWriter {
     }
 }
 
-async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Waiting>, clock: impl Fn() -> Timestamp + Send) {
-    let mut held: Option<Waiting> = None;
-    loop {
-        let first = match held.take() {
-            Some(first) => first,
-            None => match waiting.recv().await {
-                Some(first) => first,
-                None => return,
-            },
-        };
-        let (mut accesses, mut answers) = (first.accesses, vec![first.answer]);
-        while let Ok(next) = waiting.try_recv() {
-            if accesses.len() + next.accesses.len() > BATCH_MAX {
-                held = Some(next);
-                break;
-            }
-            accesses.extend(next.accesses);
-            answers.push(next.answer);
-        }
+async fn run(store: Arc<dyn Store>, waiting: mpsc::Receiver<Waiting>, clock: impl Fn() -> Timestamp + Send) {
+    let mut gathering = Gathering::new(waiting);
+    let joins = |count: &mut usize, next: &Vec<NewAccess>| {
+        *count += next.len();
+        *count <= BATCH_MAX
+    };
+    while let Some(together) = gathering.next(Vec::len, joins).await {
+        let (accesses, answers): (Vec<Vec<NewAccess>>, Vec<_>) =
+            together.into_iter().map(|wish| (wish.wanted, wish.answer)).unzip();
+        let accesses: Vec<NewAccess> = accesses.into_iter().flatten().collect();
         metrics::histogram!("cairn_access_batch_records").record(accesses.len() as f64);
         let outcome = store.append_accesses(&accesses, clock()).await.map(|_| ()).map_err(Arc::new);
         for answer in answers {

@@ -16,6 +16,7 @@ pub mod lawful;
 pub mod plan;
 pub mod postgres;
 pub mod query;
+mod queue;
 pub mod reader;
 pub mod sqlite;
 mod stored;

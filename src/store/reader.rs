@@ -8,11 +8,12 @@
 use crate::domain::event::PartRef;
 use crate::domain::ids::StreamId;
 use crate::projections::Row;
+use crate::store::queue::{Wish, ask};
 use crate::store::{Head, Reach, RowWanted, Store, StoreError, StoredPart};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 
 /// The most wishes of one statement.
 const TOGETHER_MAX: usize = 64;
@@ -22,13 +23,6 @@ const PLACES_TOGETHER_MAX: usize = 16;
 const LANES_MAX: usize = 4;
 /// The most wishes that may wait; one more waits for its place.
 const QUEUE_MAX: usize = 4_096;
-
-type Answered<A> = Result<A, Arc<StoreError>>;
-
-struct Wish<W, A> {
-    wanted: W,
-    answer: oneshot::Sender<Answered<A>>,
-}
 
 /// Reads single rows and parts; cheap to clone. Its tasks end when the last handle is gone.
 #[derive(Clone)]
@@ -82,13 +76,6 @@ impl Reader {
         }
         ask(&self.parts, places).await
     }
-}
-
-async fn ask<W, A>(queue: &mpsc::Sender<Wish<W, A>>, wanted: W) -> Answered<A> {
-    let (answer, answered) = oneshot::channel();
-    let stopped = || Arc::new(StoreError::Stopped);
-    queue.send(Wish { wanted, answer }).await.map_err(|_| stopped())?;
-    answered.await.unwrap_or_else(|_| Err(stopped()))
 }
 
 /// Starts the tasks that take what waits and read it; `read` answers each wish in its place.

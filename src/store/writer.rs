@@ -5,21 +5,18 @@
 //! Knows the store's `append` and nothing of any database.
 
 use crate::domain::time::Timestamp;
-use crate::store::{Appended, Group, NewAppend, Rejection, Store, StoreError};
+use crate::store::queue::{Answered, Gathering, Wish, ask_now};
+use crate::store::{Appended, Group, NewAppend, Rejection, Store};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// The most bytes of parts in one transaction.
 pub const BATCH_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most groups that may wait; one more is refused as busy.
 pub const QUEUE_MAX_GROUPS: usize = 4_096;
 
-type Answer = Result<Vec<Result<Appended, Rejection>>, Arc<StoreError>>;
-
-struct Waiting {
-    group: Group,
-    answer: oneshot::Sender<Answer>,
-}
+type Answer = Vec<Result<Appended, Rejection>>;
+type Waiting = Wish<Group, Answer>;
 
 /// A handle to the writer; cheap to clone. The writer stops when the last handle is gone and all work is answered.
 #[derive(Clone)]
@@ -43,17 +40,10 @@ impl Writer {
     /// Appends a group and waits until it is durable.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where the queue is full, [`StoreError::Stopped`] where the writer is gone, or what the
+    /// [`StoreError::Busy`](crate::store::StoreError::Busy) where the queue is full, [`StoreError::Stopped`](crate::store::StoreError::Stopped) where the writer is gone, or what the
     /// store answered to the whole batch.
-    pub async fn append(&self, group: Group) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { group, answer }).map_err(|error| {
-            Arc::new(match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
-            })
-        })?;
-        answered.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Stopped)))
+    pub async fn append(&self, group: Group) -> Answered<Answer> {
+        ask_now(&self.queue, group).await
     }
 
     /// How many groups wait now.
@@ -66,59 +56,42 @@ impl Writer {
 async fn run(
     store: Arc<dyn Store>,
     batch_events: usize,
-    mut waiting: mpsc::Receiver<Waiting>,
+    waiting: mpsc::Receiver<Waiting>,
     clock: impl Fn() -> Timestamp + Send,
 ) {
-    let mut held: Option<Waiting> = None;
-    loop {
-        let first = match held.take() {
-            Some(first) => first,
-            None => match waiting.recv().await {
-                Some(first) => first,
-                None => return,
-            },
-        };
-        let (groups, answers, next) = gather(first, &mut waiting, batch_events);
-        held = next;
-        commit(store.as_ref(), groups, answers, clock()).await;
+    let mut gathering = Gathering::new(waiting);
+    // What goes alone is full already.
+    let full = Weight { events: usize::MAX, bytes: 0 };
+    let weigh = |group: &Group| if goes_alone(group) { full } else { weight(group) };
+    let joins = |sum: &mut Weight, group: &Group| {
+        let more = weight(group);
+        sum.events = sum.events.saturating_add(more.events);
+        sum.bytes += more.bytes;
+        !goes_alone(group) && sum.events <= batch_events && sum.bytes <= BATCH_MAX_BYTES
+    };
+    while let Some(together) = gathering.next(weigh, joins).await {
+        commit(store.as_ref(), together, clock()).await;
     }
 }
 
-/// Takes what is waiting now, up to the bounds; a group that does not fit any more is held for the next batch.
-fn gather(
-    first: Waiting,
-    waiting: &mut mpsc::Receiver<Waiting>,
-    batch_events: usize,
-) -> (Vec<Group>, Vec<oneshot::Sender<Answer>>, Option<Waiting>) {
-    let (mut events, mut bytes) = weight(&first.group);
-    let alone = goes_alone(&first.group);
-    let (mut groups, mut answers) = (vec![first.group], vec![first.answer]);
-    if alone {
-        return (groups, answers, None);
-    }
-    while let Ok(next) = waiting.try_recv() {
-        let (more_events, more_bytes) = weight(&next.group);
-        if events + more_events > batch_events || bytes + more_bytes > BATCH_MAX_BYTES || goes_alone(&next.group) {
-            return (groups, answers, Some(next));
-        }
-        events += more_events;
-        bytes += more_bytes;
-        groups.push(next.group);
-        answers.push(next.answer);
-    }
-    (groups, answers, None)
+/// What a transaction's bounds count.
+#[derive(Clone, Copy)]
+struct Weight {
+    events: usize,
+    bytes: usize,
 }
 
 fn goes_alone(group: &Group) -> bool {
     group.items.iter().any(NewAppend::goes_alone)
 }
 
-fn weight(group: &Group) -> (usize, usize) {
+fn weight(group: &Group) -> Weight {
     let bytes = group.items.iter().flat_map(|item| &item.event.parts).map(|part| part.bytes.len()).sum();
-    (group.items.len(), bytes)
+    Weight { events: group.items.len(), bytes }
 }
 
-async fn commit(store: &dyn Store, groups: Vec<Group>, answers: Vec<oneshot::Sender<Answer>>, now: Timestamp) {
+async fn commit(store: &dyn Store, together: Vec<Waiting>, now: Timestamp) {
+    let (groups, answers): (Vec<Group>, Vec<_>) = together.into_iter().map(|wish| (wish.wanted, wish.answer)).unzip();
     let count: usize = groups.iter().map(|group| group.items.len()).sum();
     metrics::histogram!("cairn_append_batch_events").record(count as f64);
     match store.append(&groups, now).await {

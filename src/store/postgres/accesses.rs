@@ -10,7 +10,7 @@ use crate::store::accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder
 use crate::store::postgres::append::is_lost;
 use crate::store::postgres::read::again;
 use crate::store::postgres::{APPEND_LIMIT, BEGIN, PgStore};
-use crate::store::stored::{AccessColumns, access_from, access_head_from, digest_from, from_position, to_position};
+use crate::store::stored::{AccessColumns, access_from, access_head_from, from_position, to_position};
 use crate::store::{Reach, StoreError, raise};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -176,15 +176,8 @@ impl AccessStore for PgStore {
         .map_err(StoreError::during("read leaves of accesses"))
     }
     async fn access_hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
-        let sql = if tile_level == 0 { LEAF_HASHES } else { SUBTREE_HASHES };
-        let hashes: Vec<Vec<u8>> = again(&self.pool, async |pool| {
-            let select = sqlx::query_scalar(sql).bind(from_position(from)).bind(i64::from(limit));
-            let select = if tile_level == 0 { select } else { select.bind(i32::from(tile_level)) };
-            select.fetch_all(&pool).await
-        })
-        .await
-        .map_err(StoreError::during("read the tree of accesses"))?;
-        hashes.iter().map(|hash| digest_from(hash).map(Hash::new)).collect()
+        let doing = "read the tree of accesses";
+        self.hashes_by([LEAF_HASHES, SUBTREE_HASHES], doing, tile_level, from, limit).await
     }
     async fn known_recorders(
         &self,

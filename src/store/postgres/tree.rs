@@ -22,14 +22,27 @@ impl PgStore {
         from: u64,
         limit: u32,
     ) -> Result<Vec<Hash>, StoreError> {
-        let sql = if tile_level == 0 { LEAF_HASHES } else { SUBTREE_HASHES };
+        let doing = "read the tree's hashes";
+        self.hashes_by([LEAF_HASHES, SUBTREE_HASHES], doing, tile_level, from, limit).await
+    }
+
+    /// Hashes of a tree by the statements for its leaves and for its complete subtrees.
+    pub(super) async fn hashes_by(
+        &self,
+        [leaves, subtrees]: [&'static str; 2],
+        doing: &'static str,
+        tile_level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let sql = if tile_level == 0 { leaves } else { subtrees };
         let hashes: Vec<Vec<u8>> = again(&self.pool, async |pool| {
             let select = sqlx::query_scalar(sql).bind(from_position(from)).bind(i64::from(limit));
             let select = if tile_level == 0 { select } else { select.bind(i32::from(tile_level)) };
             select.fetch_all(&pool).await
         })
         .await
-        .map_err(StoreError::during("read the tree's hashes"))?;
+        .map_err(StoreError::during(doing))?;
         hashes.iter().map(|hash| digest_from(hash).map(Hash::new)).collect()
     }
 

@@ -8,7 +8,7 @@ use crate::store::accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::append::hex_list;
 use crate::store::sqlite::script::{Script, Table};
-use crate::store::stored::{AccessColumns, access_from, access_head_from, digest_from, from_position, to_position};
+use crate::store::stored::{AccessColumns, access_from, access_head_from, from_position, to_position};
 use crate::store::{Reach, StoreError, raise};
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -149,12 +149,8 @@ impl AccessStore for SqliteStore {
             .map_err(StoreError::during("read leaves of accesses"))
     }
     async fn access_hashes(&self, tile_level: u8, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
-        let sql = if tile_level == 0 { LEAF_HASHES } else { SUBTREE_HASHES };
-        let select = sqlx::query_scalar(sql).bind(from_position(from)).bind(limit);
-        let select = if tile_level == 0 { select } else { select.bind(i64::from(tile_level)) };
-        let hashes: Vec<Vec<u8>> =
-            select.fetch_all(&self.read).await.map_err(StoreError::during("read the tree of accesses"))?;
-        hashes.iter().map(|hash| digest_from(hash).map(Hash::new)).collect()
+        let doing = "read the tree of accesses";
+        self.hashes_by([LEAF_HASHES, SUBTREE_HASHES], doing, tile_level, from, limit).await
     }
     async fn known_recorders(
         &self,

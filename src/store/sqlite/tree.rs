@@ -21,11 +21,23 @@ impl SqliteStore {
         from: u64,
         limit: u32,
     ) -> Result<Vec<Hash>, StoreError> {
-        let sql = if tile_level == 0 { LEAF_HASHES } else { SUBTREE_HASHES };
+        let doing = "read the tree's hashes";
+        self.hashes_by([LEAF_HASHES, SUBTREE_HASHES], doing, tile_level, from, limit).await
+    }
+
+    /// Hashes of a tree by the statements for its leaves and for its complete subtrees.
+    pub(super) async fn hashes_by(
+        &self,
+        [leaves, subtrees]: [&'static str; 2],
+        doing: &'static str,
+        tile_level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let sql = if tile_level == 0 { leaves } else { subtrees };
         let select = sqlx::query_scalar(sql).bind(from_position(from)).bind(limit);
         let select = if tile_level == 0 { select } else { select.bind(i64::from(tile_level)) };
-        let hashes: Vec<Vec<u8>> =
-            select.fetch_all(&self.read).await.map_err(StoreError::during("read the tree's hashes"))?;
+        let hashes: Vec<Vec<u8>> = select.fetch_all(&self.read).await.map_err(StoreError::during(doing))?;
         hashes.iter().map(|hash| digest_from(hash).map(Hash::new)).collect()
     }
 
