@@ -140,7 +140,7 @@ async fn log(app: &crate::app::App) -> Vec<Finding> {
 async fn proof(settings: &Settings, app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
     for signer in signers(settings, app) {
-        let (what, log) = ("signed checkpoints", signer.log);
+        let (what, log) = ("signed checkpoints", signer.log.as_str());
         if signer.is_new() {
             let detail = format!("of {log}, nothing was signed here yet: the first start makes the key");
             findings.push(Finding { what, verdict: Verdict::Advice, detail });

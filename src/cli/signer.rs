@@ -10,7 +10,7 @@ use crate::app::log::{
 };
 use crate::cli::failure::Failure;
 use crate::cli::service::make_parent;
-use crate::config::Settings;
+use crate::config::{Settings, WitnessedLog};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,8 +54,8 @@ pub fn log_place(settings: &Settings, log: LogName) -> (&str, SignerFiles) {
 
 /// What signs one log.
 pub struct Signer<'a> {
-    /// The log's name in paths.
-    pub log: &'static str,
+    /// Which.
+    pub log: LogName,
     /// The setting of its name for ever.
     pub origin_setting: &'static str,
     tree: Arc<dyn LogTree>,
@@ -69,7 +69,7 @@ pub struct Signer<'a> {
 pub fn signers<'a>(settings: &'a Settings, app: &App) -> [Signer<'a>; 2] {
     let signer = |log: LogName, origin_setting, tree| {
         let (origin, files) = log_place(settings, log);
-        Signer { log: log.as_str(), origin_setting, tree, origin, files, settings }
+        Signer { log, origin_setting, tree, origin, files, settings }
     };
     let store = || Arc::clone(app.store());
     [
@@ -100,7 +100,7 @@ impl Signer<'_> {
         let key = key.map_err(|error| unusable().because(error))?;
         let key = key.ok_or_else(|| unusable().because("it is not there"))?;
         let seed = key.seed().map_err(|error| unusable().because(error))?;
-        let policy = witness_policy(self.settings)?;
+        let policy = witness_policy(self.settings, self.log)?;
         let log_settings = LogSettings {
             origin: self.origin.to_owned(),
             seed: SigningSeed::new(*seed),
@@ -180,18 +180,27 @@ pub(super) fn witness_client() -> Result<WitnessClient, Failure> {
         .map_err(|error| Failure::unavailable("the client for witnesses cannot be made".to_owned()).because(error))
 }
 
-/// The witnesses of the settings, each with its key.
-fn witness_policy(settings: &Settings) -> Result<WitnessPolicy, Failure> {
-    let mut witnesses: Vec<WitnessAddress> = Vec::with_capacity(settings.witnesses.len());
+/// The witnesses of a log, each with its key. Where fewer know it than the quorum asks for, all of them must cosign.
+fn witness_policy(settings: &Settings, log: LogName) -> Result<WitnessPolicy, Failure> {
+    let known_as = match log {
+        LogName::Outcomes => WitnessedLog::Outcomes,
+        LogName::Accesses => WitnessedLog::Accesses,
+    };
+    let (mut witnesses, mut all) = (Vec::new(), Vec::new());
     for witness in &settings.witnesses {
         let no = |what: &str| Failure::configuration(format!("`witnesses`: the vkey of {} {what}", witness.url));
         let key = witness.vkey.trim().parse();
         let key = key.map_err(|error| no("cannot be read").because(error))?;
         let address = WitnessAddress::new(&witness.url, key).ok_or_else(|| no("is none of a cosigner (type 0x04)"))?;
-        if witnesses.iter().any(|earlier| earlier.key.public_key() == address.key.public_key()) {
+        let public_key = address.key.public_key().to_vec();
+        if all.contains(&public_key) {
             return Err(no("is that of another witness, too: one key is one witness"));
         }
-        witnesses.push(address);
+        all.push(public_key);
+        if witness.logs.contains(&known_as) {
+            witnesses.push(address);
+        }
     }
-    Ok(WitnessPolicy { witnesses, quorum: settings.witness_quorum })
+    let quorum = settings.witness_quorum.min(u32::try_from(witnesses.len()).unwrap_or(u32::MAX));
+    Ok(WitnessPolicy { witnesses, quorum })
 }

@@ -26,7 +26,7 @@ pub use issuer::{ExternalIssuer, MAXIMUM_ISSUERS, SignatureAlgorithm};
 pub use layers::{Flags, Sources};
 pub use redacted::RedactedSetting;
 pub use setting::{DefaultValue, Kind, MAXIMUM_TEXT_BYTES, SETTINGS, Setting};
-pub use witness::{MAXIMUM_WITNESSES, WitnessSetting};
+pub use witness::{MAXIMUM_WITNESSES, WitnessSetting, WitnessedLog};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -94,7 +94,8 @@ pub struct Settings {
     pub checkpoint_interval: Duration,
     /// Who is asked to cosign checkpoints (`witnesses`).
     pub witnesses: Vec<WitnessSetting>,
-    /// How many of them must have cosigned the checkpoint that is shown (`witness_quorum`); at most as many as there are.
+    /// How many of them must have cosigned the checkpoint that is shown (`witness_quorum`); at most as many as there are, and of a
+    /// log that fewer know, all of those.
     pub witness_quorum: u32,
     /// The key that signs the tokens of the embedded issuer (`token_key_file`).
     pub token_key_file: PathBuf,

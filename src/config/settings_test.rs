@@ -339,13 +339,18 @@ fn witnesses_and_their_quorum_go_together() {
         ("w1+00000000+key", "w0+00000000+key", "twice"),
         ("https://w1.example", "https://w0.example", "twice"),
         ("\"vkey\"", "\"key\"", "key"),
+        ("key\"}", "key\",\"logs\":[]}", "names none"),
+        ("key\"}", "key\",\"logs\":[\"incomes\"]}", "incomes"),
     ] {
         let text = list(2).replacen(from, to, 1);
         assert_ne!(text, list(2));
         let refused = given(&text, "0").refused();
         assert!(refused.contains("`witnesses`") && refused.contains(part), "{text}: {refused}");
     }
-    assert!(given(r#"[{"url":"http://127.0.0.1:8090","vkey":"w"}]"#, "1").load().is_ok());
+    let one = given(r#"[{"url":"http://127.0.0.1:8090","vkey":"w"}]"#, "1").load().unwrap();
+    assert_eq!(one.witnesses[0].logs, [WitnessedLog::Outcomes, WitnessedLog::Accesses], "both unless it says less");
+    let less = given(r#"[{"url":"http://127.0.0.1:8090","vkey":"w","logs":["accesses"]}]"#, "1").load().unwrap();
+    assert_eq!(less.witnesses[0].logs, [WitnessedLog::Accesses]);
 }
 
 #[test]

@@ -15,6 +15,23 @@ pub struct WitnessSetting {
     pub url: String,
     /// The verifier key of its cosignatures (C2SP `signed-note`, type 0x04).
     pub vkey: String,
+    /// The logs that it knows, by their names in paths.
+    #[serde(default = "both")]
+    pub logs: Vec<WitnessedLog>,
+}
+
+/// A log that a witness can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WitnessedLog {
+    /// What happened.
+    Outcomes,
+    /// Who was shown whose data.
+    Accesses,
+}
+
+fn both() -> Vec<WitnessedLog> {
+    vec![WitnessedLog::Outcomes, WitnessedLog::Accesses]
 }
 
 /// What is wrong with a list of witnesses, in words that follow "it must be".
@@ -32,6 +49,9 @@ pub(super) fn check(witnesses: &[WitnessSetting]) -> Result<(), String> {
         }
         if witness.vkey.trim().is_empty() {
             return Err(format!("{place}: `vkey` is empty"));
+        }
+        if witness.logs.is_empty() {
+            return Err(format!("{place}: `logs` names none"));
         }
         if witnesses[..position].iter().any(|earlier| earlier.url == witness.url || earlier.vkey == witness.vkey) {
             return Err(format!("{place}: it stands there twice"));

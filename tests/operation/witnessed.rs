@@ -260,3 +260,46 @@ async fn witnesses_that_cannot_be_asked_are_refused_at_the_start() {
         assert!(text.contains(said), "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_log_has_the_witnesses_that_know_it() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        log_key(&place).await;
+        let served = place.serve_with(&[SOON]);
+        let caller = place.caller(&served);
+        let key =
+            async |log: &str| caller.get(&format!("/v1/log/{log}/key")).await.expect(200).text.trim_end().to_owned();
+        let (outcomes, accesses) = (key("outcomes").await, key("accesses").await);
+        assert_eq!(served.terminate(), Some(0));
+        let (one, two) = (Witness::of(&outcomes).await, Witness::of(&accesses).await);
+        let witness = |witness: &Witness, log: &str| serde_json::json!({"url": format!("http://{}", witness.address), "vkey": witness.key.to_string(), "logs": [log]});
+        let list = Value::from(vec![witness(&one, "outcomes"), witness(&two, "accesses")]).to_string();
+        // Two are asked for; of each log there is one, and that one must cosign.
+        let served = place.serve_with(&[SOON, ("CAIRN_WITNESSES", &list), ("CAIRN_WITNESS_QUORUM", "2")]);
+        let caller = place.caller(&served);
+        let person = caller.person().await;
+        caller.get(&format!("/v1/people/{person}")).await.expect(200);
+        for (log, key, witness, other) in [("outcomes", &outcomes, &one, &two), ("accesses", &accesses, &two, &one)] {
+            let origin = format!("cairn/{log}").parse().unwrap();
+            let log_key = [key.parse().unwrap()];
+            let trusting = |keys: &VerifierKey| {
+                let witness_keys = vec![keys.clone()];
+                move |text: &str| {
+                    let trust = Trust { origin: &origin, log_keys: &log_key, witness_keys: &witness_keys, quorum: 1 };
+                    SignedCheckpoint::parse(text.as_bytes())
+                        .is_ok_and(|signed| signed.unverified().size > 0 && signed.open(&trust).is_ok())
+                }
+            };
+            let cosigned = trusting(&witness.key);
+            until("a checkpoint that its witness cosigned", LONG, async || {
+                let answer = caller.get(&format!("/v1/log/{log}/checkpoint")).await;
+                cosigned(&answer.text).then_some(())
+            })
+            .await;
+            let text = caller.get(&format!("/v1/log/{log}/checkpoint")).await.text;
+            assert!(!text.contains(other.key.name().as_str()), "{text}");
+        }
+        assert_eq!(served.terminate(), Some(0));
+    }
+}
