@@ -90,6 +90,10 @@ pub async fn database(database: &Database, connections: u32) -> Result<Arc<dyn S
 /// [`AppError::Store`] or [`AppError::KeysUnavailable`].
 pub async fn keys(settings: Settings, create: bool) -> Result<Vault, AppError> {
     let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
+    let master_file = match &settings.master {
+        MasterKey::File(path) => Some(path.clone()),
+        MasterKey::Text(_) => None,
+    };
     let master = match settings.master {
         MasterKey::Text(text) => MasterKeys::parse(&text),
         MasterKey::File(path) => {
@@ -115,6 +119,7 @@ pub async fn keys(settings: Settings, create: bool) -> Result<Vault, AppError> {
     let vault_settings = VaultSettings {
         url: settings.keys,
         create,
+        master_file,
         cache_ttl: settings.key_cache,
         monotonic: Arc::new(move || started.elapsed()),
     };

@@ -64,6 +64,9 @@ pub enum VaultError {
         /// The epoch that wrapped the key.
         epoch: u32,
     },
+    /// The key store wraps under a later epoch by now: this process must read the master key again.
+    #[error("the key store has moved on to a later master key than this process holds")]
+    EpochPassed,
     /// The person's key was destroyed on purpose.
     #[error("the key was destroyed by an erasure")]
     Erased,
@@ -92,17 +95,31 @@ impl VaultError {
     /// Names the operation that a database error ended.
     pub(super) fn store(operation: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
         let source: Cause = Arc::new(error);
+        if is_passed(&*source) {
+            return Self::EpochPassed;
+        }
         if is_full(&*source) { Self::Full { operation, source } } else { Self::Store { operation, source } }
     }
 }
 
+fn database_error<'e>(error: &'e (dyn Error + Send + Sync + 'static)) -> Option<&'e dyn sqlx::error::DatabaseError> {
+    error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error)
+}
+
 /// Whether a database says that there is no space: SQLITE_FULL is 13, PostgreSQL's disk_full 53100.
 fn is_full(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    let code = error
-        .downcast_ref::<sqlx::Error>()
-        .and_then(sqlx::Error::as_database_error)
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = database_error(error).and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("13" | "53100"))
+}
+
+/// Whether it is the trigger that refuses what is wrapped under an epoch that has passed. SQLite has one code for all
+/// triggers, so its words tell them apart.
+fn is_passed(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    database_error(error).is_some_and(|error| match error.code().as_deref() {
+        Some("CKE01") => true,
+        Some("1811") => error.message().contains("epoch of the master key has passed"),
+        _ => false,
+    })
 }
 
 impl From<MasterKeyError> for VaultError {
@@ -175,12 +192,18 @@ pub enum MasterKeyError {
         /// The file.
         path: PathBuf,
     },
+    /// Another process is changing the file.
+    #[error("the master key file {path} is being changed by another rotation; wait for it to end")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system refused to read or write the file.
     #[error("the master key file {path} cannot be {verb}")]
     File {
         /// The file.
         path: PathBuf,
-        /// Read or written.
+        /// What could not be done to it.
         verb: &'static str,
         /// Why.
         source: std::io::Error,

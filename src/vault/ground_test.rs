@@ -13,6 +13,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Makes each statement a test of its own on each store.
+macro_rules! on_both_stores {
+    ($($name:ident)*) => {
+        mod sqlite_store { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let ground = crate::vault::ground_test::Ground::sqlite().await.unwrap();
+                super::$name(&ground).await;
+                ground.remove().await;
+            }
+        )* }
+        mod postgres_store { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(ground) = crate::vault::ground_test::Ground::postgres().await {
+                    super::$name(&ground).await;
+                    ground.remove().await;
+                }
+            }
+        )* }
+    };
+}
+pub(super) use on_both_stores;
+
 /// A clock that a test moves, in seconds.
 #[derive(Clone, Default)]
 pub(super) struct TestClock(Arc<AtomicU64>);
@@ -57,6 +81,24 @@ impl Ground {
         Some(Self { engine: Engine::Postgres { admin, database }, url, clock: TestClock::default() })
     }
 
+    /// A copy of the store as it is, as a backup's: vaults on this one must be closed.
+    pub(super) async fn copy(&self) -> Self {
+        let mut copy = match &self.engine {
+            Engine::Sqlite(_) => Self::sqlite().await.unwrap(),
+            Engine::Postgres { .. } => Self::postgres().await.unwrap(),
+        };
+        copy.clock = self.clock.clone();
+        match (&self.engine, &copy.engine) {
+            (Engine::Postgres { admin, database }, Engine::Postgres { database: new, .. }) => {
+                for sql in [format!("DROP DATABASE {new}"), format!("CREATE DATABASE {new} TEMPLATE {database}")] {
+                    sqlx::query(AssertSqlSafe(sql)).execute(admin).await.unwrap();
+                }
+            }
+            _ => drop(std::fs::copy(self.file().unwrap(), copy.file().unwrap()).unwrap()),
+        }
+        copy
+    }
+
     /// Gives the place back.
     pub(super) async fn remove(self) {
         if let Engine::Postgres { admin, database } = self.engine {
@@ -89,6 +131,53 @@ impl Ground {
                 changed
             }
         }
+    }
+
+    /// Tries a statement behind the vault's back; answers the rows that it changed.
+    pub(super) async fn try_run(&self, sql: &str) -> Result<u64, sqlx::Error> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                let pool = SqlitePool::connect(&self.url).await.unwrap();
+                let answer = sqlx::raw_sql(sql).execute(&pool).await;
+                pool.close().await;
+                Ok(answer?.rows_affected())
+            }
+            Engine::Postgres { .. } => {
+                let pool = PgPool::connect(&self.url).await.unwrap();
+                let answer = sqlx::raw_sql(sql).execute(&pool).await;
+                pool.close().await;
+                Ok(answer?.rows_affected())
+            }
+        }
+    }
+
+    /// How an id is written in a statement.
+    pub(super) fn id(&self, id: uuid::Uuid) -> String {
+        match &self.engine {
+            Engine::Sqlite(_) => format!("x'{}'", id.simple()),
+            Engine::Postgres { .. } => format!("'{id}'"),
+        }
+    }
+
+    /// Makes the store what a version from before the mark of epochs left, once migrated.
+    pub(super) async fn unmark(&self) {
+        let forget = "UPDATE key_epoch SET probe = NULL";
+        let sql = match &self.engine {
+            Engine::Sqlite(_) => {
+                let pool = SqlitePool::connect(&self.url).await.unwrap();
+                let trigger = "SELECT sql FROM sqlite_schema WHERE name = 'key_epoch_never_goes_back'";
+                let trigger: String = sqlx::query_scalar(trigger).fetch_one(&pool).await.unwrap();
+                pool.close().await;
+                format!("DROP TRIGGER key_epoch_never_goes_back; {forget}; {trigger}")
+            }
+            Engine::Postgres { .. } => {
+                format!(
+                    "ALTER TABLE key_epoch DISABLE TRIGGER USER; {forget}; ALTER TABLE key_epoch ENABLE TRIGGER USER"
+                )
+            }
+        };
+        self.try_run(&sql).await.unwrap();
     }
 
     /// The one number that a query behind the vault's back gives.
@@ -125,6 +214,7 @@ impl Ground {
         VaultSettings {
             url: self.url.clone(),
             create,
+            master_file: None,
             cache_ttl: Duration::from_secs(cache_seconds),
             monotonic: Arc::new(move || Duration::from_secs(clock.0.load(Ordering::SeqCst))),
         }
@@ -133,6 +223,12 @@ impl Ground {
     /// A vault that remembers nothing, with these master keys.
     pub(super) async fn open_with(&self, create: bool, keys: MasterKeys) -> Result<Vault, VaultError> {
         Vault::open(self.settings(create, 0), keys, Arc::new(SystemRandom)).await
+    }
+
+    /// A vault that remembers nothing and reads its master keys from a file.
+    pub(super) async fn open_from(&self, file: &std::path::Path) -> Vault {
+        let settings = VaultSettings { master_file: Some(file.to_owned()), ..self.settings(true, 0) };
+        Vault::open(settings, MasterKeys::load(file).unwrap(), Arc::new(SystemRandom)).await.unwrap()
     }
 
     /// A vault that remembers nothing, with the first master key.

@@ -1,10 +1,12 @@
 //! The keeper shares transactions, and a failed one answers everyone who waited for it.
 
+use super::epoch::{EpochMark, EpochStore, KeyCounts};
 use super::ground_test::master;
+use super::held::Holder;
 use super::keeper::Keeper;
 use super::key::{KeyClass, KeyId};
 use super::ring::KeyRing;
-use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey};
+use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, WrappedKey};
 use super::{SeededRandom, VaultError};
 use crate::domain::ids::PersonId;
 use async_trait::async_trait;
@@ -64,6 +66,28 @@ impl KeyStore for GatedStore {
     async fn close(&self) {}
 }
 
+#[async_trait]
+impl EpochStore for GatedStore {
+    async fn epoch(&self) -> Result<EpochMark, VaultError> {
+        Err(VaultError::Closed)
+    }
+    async fn move_on(&self, _: u32, _: &[u8; 32], _: Option<i64>) -> Result<EpochMark, VaultError> {
+        Err(VaultError::Closed)
+    }
+    async fn wrapped_before(&self, _: u32, _: KeyId, _: u32) -> Result<Vec<WrappedKey>, VaultError> {
+        Err(VaultError::Closed)
+    }
+    async fn replace_wrapped(&self, _: &[WrappedKey], _: &[DeploymentRecord]) -> Result<u64, VaultError> {
+        Err(VaultError::Closed)
+    }
+    async fn counts(&self) -> Result<KeyCounts, VaultError> {
+        Err(VaultError::Closed)
+    }
+    async fn settle(&self) -> Result<bool, VaultError> {
+        Err(VaultError::Closed)
+    }
+}
+
 fn ground() -> (Arc<GatedStore>, Arc<KeyRing>, Keeper) {
     let store = Arc::new(GatedStore {
         keys: Mutex::default(),
@@ -73,7 +97,7 @@ fn ground() -> (Arc<GatedStore>, Arc<KeyRing>, Keeper) {
     });
     let ring = Arc::new(KeyRing::new(
         Arc::clone(&store) as Arc<dyn KeyStore>,
-        master(&[(1, "a")]),
+        Holder::of(master(&[(1, "a")]), 1),
         Arc::new(SeededRandom::new(1)),
         Arc::new(|| Duration::ZERO),
         Duration::from_secs(60),

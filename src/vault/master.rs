@@ -1,7 +1,8 @@
 //! The master keys: one to wrap with, and older ones that can still open what they wrapped.
 //!
 //! Each has an epoch. A rotation wraps everything anew under the next epoch and then forgets the old key: every old copy of
-//! the key store, backups included, dies with it. Deleting a row does not do that.
+//! the key store, backups included, dies with it. Deleting a row does not do that. Which epoch wraps, the key store says
+//! (`epoch`); which ones can be opened, the keys that are here.
 //!
 //! Knows no store and no environment: it is given text or the path of a file.
 
@@ -17,13 +18,14 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const FORMAT: &str = "cairn-master-key/v1";
+const PROBE_LABEL: &[u8] = b"cairn-epoch-probe/v1";
 const WRAPPING_LABEL: &[u8] = b"cairn-wrapping-key/v1";
 /// Largest file that is read, in bytes.
 const FILE_LIMIT: u64 = 64 * 1024;
 
 /// The secret from which an epoch's wrapping key is derived.
 pub struct MasterKey {
-    /// Counts rotations; the highest wraps.
+    /// Counts rotations.
     pub epoch: u32,
     /// The key; drawn at random, never derived from a passphrase.
     pub bytes: Zeroizing<[u8; KEY_LENGTH]>,
@@ -35,14 +37,14 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The master keys of this deployment: the current one and those of older epochs.
+/// The master keys of this deployment, by epoch.
 pub struct MasterKeys {
-    current: u32,
+    newest: u32,
     wrapping: BTreeMap<u32, SecretKey>,
 }
 
 impl MasterKeys {
-    /// The keys; the one with the highest epoch is the current one.
+    /// The keys, each of an epoch of its own.
     ///
     /// # Errors
     /// When there is none, or two have the same epoch.
@@ -56,8 +58,8 @@ impl MasterKeys {
                 return Err(MasterKeyError::DuplicateEpoch { epoch });
             }
         }
-        let current = *wrapping.keys().next_back().ok_or(MasterKeyError::Empty)?;
-        Ok(Self { current, wrapping })
+        let newest = *wrapping.keys().next_back().ok_or(MasterKeyError::Empty)?;
+        Ok(Self { newest, wrapping })
     }
 
     /// Reads lines of `cairn-master-key/v1 <epoch> <64 hexadecimal digits>`; empty lines and lines that start with `#` are skipped.
@@ -96,10 +98,21 @@ impl MasterKeys {
         Self::parse(&text)
     }
 
-    /// The epoch that wraps new keys.
+    /// The highest epoch: the one that a new key store wraps under, and that a rotation goes to.
     #[must_use]
-    pub fn current_epoch(&self) -> u32 {
-        self.current
+    pub fn newest_epoch(&self) -> u32 {
+        self.newest
+    }
+
+    /// Every epoch whose key is here, lowest first.
+    #[must_use]
+    pub fn epochs(&self) -> Vec<u32> {
+        self.wrapping.keys().copied().collect()
+    }
+
+    /// A digest that is the same for the same key of an epoch, so that keys are compared without being shown.
+    pub(super) fn probe(&self, epoch: u32) -> Result<[u8; 32], VaultError> {
+        Ok(hmac_sha256(self.wrapping_key(epoch)?.expose(), &[PROBE_LABEL, &epoch.to_be_bytes()]))
     }
 
     /// The key that wraps under `epoch`.
@@ -114,7 +127,7 @@ impl fmt::Debug for MasterKeys {
     }
 }
 
-fn parse_line(line: &str) -> Option<MasterKey> {
+pub(super) fn parse_line(line: &str) -> Option<MasterKey> {
     let mut words = line.split_ascii_whitespace();
     let (format, epoch, digits) = (words.next()?, words.next()?, words.next()?);
     // `u32::from_str` would take a sign.
@@ -125,6 +138,12 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
     hex::decode_to_slice(digits, bytes.as_mut_slice()).ok()?;
     Some(MasterKey { epoch: epoch.parse().ok()?, bytes })
+}
+
+/// A line of a master key file, with its end.
+pub(super) fn master_key_line(epoch: u32, bytes: &[u8; KEY_LENGTH]) -> Zeroizing<String> {
+    let digits = Zeroizing::new(hex::encode(bytes));
+    Zeroizing::new(format!("{FORMAT} {epoch} {}\n", digits.as_str()))
 }
 
 /// Writes a new master key file that only its owner may read (mode 0600), durably: the file and its folder are synced
@@ -138,8 +157,7 @@ pub fn generate_master_key_file(path: &Path, epoch: u32, bytes: &[u8; KEY_LENGTH
         std::io::ErrorKind::AlreadyExists => MasterKeyError::Exists { path: path.to_owned() },
         _ => MasterKeyError::File { path: path.to_owned(), verb: "written", source },
     };
-    let digits = Zeroizing::new(hex::encode(bytes));
-    let line = Zeroizing::new(format!("{FORMAT} {epoch} {}\n", digits.as_str()));
+    let line = master_key_line(epoch, bytes);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
     written.map_err(|source| {
@@ -150,7 +168,7 @@ pub fn generate_master_key_file(path: &Path, epoch: u32, bytes: &[u8; KEY_LENGTH
 }
 
 /// Makes the file's name durable, not just its content.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),

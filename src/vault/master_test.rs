@@ -10,7 +10,7 @@ fn line(epoch: u32, digit: &str) -> String {
 #[test]
 fn the_highest_epoch_is_the_current_one() {
     let keys = MasterKeys::parse(&format!("# rotated\n{}\n\n  {}\r\n", line(2, "a"), line(1, "B"))).unwrap();
-    assert_eq!(keys.current_epoch(), 2);
+    assert_eq!(keys.newest_epoch(), 2);
     assert!(keys.wrapping_key(1).is_ok());
     assert!(matches!(keys.wrapping_key(3), Err(VaultError::EpochMissing { epoch: 3 })));
 }
@@ -57,11 +57,11 @@ fn a_generated_file_is_private_whole_and_never_overwritten() {
     generate_master_key_file(&path, 4, &[0xab; 32]).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{FORMAT} 4 {}\n", "ab".repeat(32)));
-    assert_eq!(MasterKeys::load(&path).unwrap().current_epoch(), 4);
+    assert_eq!(MasterKeys::load(&path).unwrap().newest_epoch(), 4);
 
     let again = generate_master_key_file(&path, 5, &[0xcd; 32]);
     assert!(matches!(again, Err(MasterKeyError::Exists { .. })));
-    assert_eq!(MasterKeys::load(&path).unwrap().current_epoch(), 4);
+    assert_eq!(MasterKeys::load(&path).unwrap().newest_epoch(), 4);
 
     let link = folder.path().join("link.key");
     std::os::unix::fs::symlink(folder.path().join("elsewhere"), &link).unwrap();

@@ -3,41 +3,50 @@
 //! Each person has a key for each class of personal parts, so that a copy of the event database alone reveals nothing, and
 //! destroying a key erases what it sealed wherever it was copied. The story in order: `master` (the key that wraps all others) ·
 //! `key`, `wrap` (names of keys; how they lie in the store) · `store`, `sqlite`, `postgres` (where) · `ring`, `cache` (found, unwrapped,
-//! remembered for a minute) · `keeper` (made, many to a transaction) · `seal` (the format of a sealed part) · `keyed_hash` (blind index and fingerprint).
+//! remembered for a minute) ·
+//! `epoch`, `held`, `master_file`, `rotation` (another master key takes over while services serve) · `keeper` (made, many to a transaction) · `seal` (the format of a sealed part) · `keyed_hash` (blind index and fingerprint).
 //!
 //! Knows `domain` and its own store; never HTTP, the event log, the environment or the clock. *Erased*, *key
 //! unavailable* and *tampered* are three answers (`error`): a key store that is away must look neither like an erasure
 //! nor like an empty record.
 
 mod cache;
+mod epoch;
 mod error;
+mod held;
 mod keeper;
 mod key;
 mod keyed_hash;
 mod master;
+mod master_file;
 mod postgres;
 mod random;
 mod ring;
+mod rotation;
 mod seal;
 mod secret;
 mod sqlite;
 mod store;
 mod wrap;
 
+pub use epoch::KeyCounts;
 pub use error::{Cause, MasterKeyError, OpenError, SealError, VaultError};
 pub use key::{KeyClass, KeyId};
 pub use master::{MasterKey, MasterKeys, generate_master_key_file};
+pub use master_file::MasterKeyFile;
 pub use random::{RandomSource, SeededRandom, SystemRandom};
 pub use ring::MonotonicClock;
+pub use rotation::{KeyStatus, Rewrapped};
 pub use seal::{DataKey, NONCE_LENGTH, Opened, SALT_LENGTH, SEAL_OVERHEAD, SealContext, Sealed, SealedPart};
 
 use crate::domain::ids::{OrganisationCode, PersonId};
+use held::Holder;
 use keeper::Keeper;
 use keyed_hash::DeploymentKeys;
 use ring::KeyRing;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{DeploymentRecord, KeyStore};
@@ -54,6 +63,9 @@ pub struct VaultSettings {
     /// Whether a store that is not there may be made. `false` once the event log holds anything: new keys would open
     /// nothing of it. A PostgreSQL database itself is never made.
     pub create: bool,
+    /// Where the master keys are read again when the key store has moved on to newer ones; `None` where only a restart brings
+    /// them.
+    pub master_file: Option<PathBuf>,
     /// How long an unwrapped key is remembered; at most [`LONGEST_CACHE_TTL`].
     pub cache_ttl: Duration,
     /// The clock that ends that time.
@@ -108,16 +120,23 @@ impl Vault {
         let complete = |records: &[DeploymentRecord]| {
             DeploymentKeys::NAMES.iter().all(|name| records.iter().any(|record| record.name == *name))
         };
-        if settings.create && !complete(&records) {
+        let may_make = settings.create && !complete(&records);
+        if !may_make {
+            // They show that the master keys are this store's, should it not be marked yet.
+            unwrap_deployment(&master, &records)?;
+        }
+        let holder = Holder::open(&*store, master, settings.master_file).await?;
+        let held = holder.now();
+        if may_make {
             let mut new = Vec::new();
             for name in DeploymentKeys::NAMES {
-                let wrapped = wrap::draw_wrapped(&master, &*random, Binding::Deployment(name))?;
+                let wrapped = wrap::draw_wrapped(&held.master, held.epoch, &*random, Binding::Deployment(name))?;
                 new.push(DeploymentRecord { name: name.to_owned(), wrapped });
             }
             records = store.insert_deployment_keys(&new).await?;
         }
-        let deployment = Arc::new(unwrap_deployment(&master, &records)?);
-        let ring = Arc::new(KeyRing::new(store, master, random, settings.monotonic, settings.cache_ttl));
+        let deployment = Arc::new(unwrap_deployment(&held.master, &records)?);
+        let ring = Arc::new(KeyRing::new(store, holder, random, settings.monotonic, settings.cache_ttl));
         let keeper = Keeper::start(Arc::clone(&ring));
         Ok(Self { ring, deployment, keeper })
     }
@@ -265,12 +284,24 @@ impl Vault {
     /// The first thing found wrong.
     pub async fn check(&self) -> Result<(), VaultError> {
         self.ring.store().check().await?;
-        let stored = unwrap_deployment(self.ring.master(), &self.ring.store().deployment_keys().await?)?;
-        if stored.probe() == self.deployment.probe() {
+        // While there are older epochs here, a rotation is under way or has just ended: then they are to be forgotten.
+        if self.ring.held().master.epochs().len() > 1 {
+            self.ring.learn().await?;
+        }
+        let mut stored = self.stored_deployment().await;
+        if matches!(stored, Err(VaultError::EpochMissing { .. })) {
+            self.ring.learn().await?;
+            stored = self.stored_deployment().await;
+        }
+        if stored?.probe() == self.deployment.probe() {
             Ok(())
         } else {
             Err(VaultError::Damaged("the deployment's keys are not those that this process opened"))
         }
+    }
+
+    async fn stored_deployment(&self) -> Result<DeploymentKeys, VaultError> {
+        unwrap_deployment(&self.ring.held().master, &self.ring.store().deployment_keys().await?)
     }
 
     /// Ends the connections to the store, for all clones; keys that are remembered still open.
@@ -311,5 +342,7 @@ mod ground_test;
 mod keeper_test;
 #[cfg(test)]
 mod postgres_test;
+#[cfg(test)]
+mod rotation_test;
 #[cfg(test)]
 mod sqlite_file_test;

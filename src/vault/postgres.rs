@@ -3,6 +3,8 @@
 //! Native SQL, no clock, no key that is not wrapped. Every statement is READ COMMITTED; what must hold between two
 //! writers holds by a unique key or, for the rare destruction, by a table lock.
 
+mod epochs;
+
 use super::error::VaultError;
 use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};

@@ -13,7 +13,7 @@ const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted \
                        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
 
 /// Asks the database until a transaction in it waits for a lock.
-async fn until_somebody_waits(pool: &PgPool) {
+pub(super) async fn until_somebody_waits(pool: &PgPool) {
     while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(pool).await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }

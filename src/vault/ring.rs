@@ -5,8 +5,8 @@
 
 use super::cache::ExpiringCache;
 use super::error::VaultError;
+use super::held::{Held, Holder};
 use super::key::{KeyClass, KeyId, KeyName};
-use super::master::MasterKeys;
 use super::random::RandomSource;
 use super::seal::DataKey;
 use super::store::{KeyRecord, KeyStore, NewKey, WrappedKey};
@@ -21,6 +21,8 @@ pub type MonotonicClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// How many keys are kept unwrapped, of each of the two kinds of look-up; about 20 MB when full.
 const CACHE_ENTRIES: usize = 50_000;
+/// How often work is repeated that met a newer master key: once for a rotation, and once more for one that ends meanwhile.
+const ATTEMPTS: u32 = 3;
 
 /// What a look-up of one key came to.
 pub(super) type Found = Result<DataKey, VaultError>;
@@ -34,7 +36,7 @@ struct Caches {
 /// Finds, makes and remembers people's keys.
 pub(super) struct KeyRing {
     store: Arc<dyn KeyStore>,
-    master: MasterKeys,
+    holder: Holder,
     random: Arc<dyn RandomSource>,
     clock: MonotonicClock,
     caches: Mutex<Caches>,
@@ -43,7 +45,7 @@ pub(super) struct KeyRing {
 impl KeyRing {
     pub(super) fn new(
         store: Arc<dyn KeyStore>,
-        master: MasterKeys,
+        holder: Holder,
         random: Arc<dyn RandomSource>,
         clock: MonotonicClock,
         time_to_live: Duration,
@@ -52,14 +54,18 @@ impl KeyRing {
             by_id: ExpiringCache::new(time_to_live, CACHE_ENTRIES),
             current: ExpiringCache::new(time_to_live, CACHE_ENTRIES),
         };
-        Self { store, master, random, clock, caches: Mutex::new(caches) }
+        Self { store, holder, random, clock, caches: Mutex::new(caches) }
     }
 
     pub(super) fn store(&self) -> &dyn KeyStore {
         &*self.store
     }
-    pub(super) fn master(&self) -> &MasterKeys {
-        &self.master
+    pub(super) fn held(&self) -> Held {
+        self.holder.now()
+    }
+    /// Reads the master key again, because something newer was met.
+    pub(super) async fn learn(&self) -> Result<Held, VaultError> {
+        self.holder.learn(&*self.store).await
     }
     pub(super) fn random(&self) -> &dyn RandomSource {
         &*self.random
@@ -77,6 +83,26 @@ impl KeyRing {
     /// Makes the keys that are missing, each with its subject's time in microseconds, in one transaction; answers
     /// those subjects that cannot have keys, and why. Only reads when nothing is missing.
     pub(super) async fn ensure(
+        &self,
+        wanted: &BTreeMap<PersonId, i64>,
+    ) -> Result<BTreeMap<PersonId, VaultError>, VaultError> {
+        let mut attempt = 1;
+        loop {
+            match self.ensure_once(wanted).await {
+                Err(VaultError::EpochPassed | VaultError::EpochMissing { .. }) if attempt < ATTEMPTS => {
+                    self.learn().await?;
+                    attempt += 1;
+                }
+                Ok(refused) if attempt < ATTEMPTS && refused.values().any(is_of_another_epoch) => {
+                    self.learn().await?;
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn ensure_once(
         &self,
         wanted: &BTreeMap<PersonId, i64>,
     ) -> Result<BTreeMap<PersonId, VaultError>, VaultError> {
@@ -112,8 +138,18 @@ impl KeyRing {
         if let Some(key) = self.caches().current.get(&(subject, class), since) {
             return Ok(key);
         }
-        let records = self.store.find_of_subjects(&[subject]).await?;
-        self.remember_current(records, since).remove(&(subject, class)).unwrap_or(Err(VaultError::KeyMissing))
+        let mut attempt = 1;
+        loop {
+            let records = self.store.find_of_subjects(&[subject]).await?;
+            let found = self.remember_current(records, since).remove(&(subject, class));
+            match found.unwrap_or(Err(VaultError::KeyMissing)) {
+                Err(error) if attempt < ATTEMPTS && is_of_another_epoch(&error) => {
+                    self.learn().await?;
+                    attempt += 1;
+                }
+                found => return found,
+            }
+        }
     }
 
     /// These keys, the ones not remembered in one statement. An error of the store answers for those that it was asked for.
@@ -138,18 +174,13 @@ impl KeyRing {
         if absent.is_empty() {
             return found;
         }
-        match self.store.find(&absent).await {
-            Ok(records) => {
-                for record in records {
-                    let id = record.name().id;
-                    let answer = self.unwrap_record(&record);
-                    // A mark of destruction beside a living row, as a careless restoration leaves it, is final.
-                    if !matches!(found.get(&id), Some(Err(VaultError::Erased))) {
-                        found.insert(id, answer);
-                    }
-                }
+        for attempt in 1..=ATTEMPTS {
+            self.look_up(&absent, &mut found).await;
+            let met_another = absent.iter().any(|id| matches!(found.get(id), Some(Err(e)) if is_of_another_epoch(e)));
+            // Should nothing newer be had, what was found stands.
+            if !met_another || attempt == ATTEMPTS || self.learn().await.is_err() {
+                break;
             }
-            Err(error) => found.extend(absent.iter().map(|id| (*id, Err(error.clone())))),
         }
         let mut caches = self.caches();
         for id in absent {
@@ -162,13 +193,26 @@ impl KeyRing {
 
     /// The key that seals from now on, of a generation or a later one; made if there is none yet.
     pub(super) async fn renew(&self, subject: PersonId, class: KeyClass, generation: u32, now_micros: i64) -> Found {
+        let mut attempt = 1;
+        loop {
+            match self.renew_once(subject, class, generation, now_micros).await {
+                Err(error) if attempt < ATTEMPTS && (is_of_another_epoch(&error) || matches!(error, VaultError::EpochPassed)) => {
+                    self.learn().await?;
+                    attempt += 1;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    async fn renew_once(&self, subject: PersonId, class: KeyClass, generation: u32, now_micros: i64) -> Found {
         let since = (self.clock)();
         self.forget_current(subject, class);
         let key = self.current(subject, class).await?;
         if key.generation() >= generation {
             return Ok(key);
         }
-        let key = self.draw(subject, class, generation)?;
+        let key = self.draw(&self.held(), subject, class, generation)?;
         let records = self.store.insert_generation(&NewKey { key, created_at_micros: now_micros }).await?;
         self.remember_current(records, since).remove(&(subject, class)).unwrap_or(Err(VaultError::KeyMissing))
     }
@@ -176,6 +220,27 @@ impl KeyRing {
     /// Forgets which key seals, so that the store is asked.
     pub(super) fn forget_current(&self, subject: PersonId, class: KeyClass) {
         self.caches().current.forget(|key| key.subject() == subject && key.class() == class);
+    }
+
+    /// Looks these keys up in the store; those that it does not answer for stay as they were.
+    async fn look_up(&self, ids: &[KeyId], found: &mut HashMap<KeyId, Found>) {
+        match self.store.find(ids).await {
+            Ok(records) => {
+                let mut erased = HashSet::new();
+                for record in records {
+                    let id = record.name().id;
+                    // A mark of destruction beside a living row, as a careless restoration leaves it, is final.
+                    if !erased.contains(&id) {
+                        let answer = self.unwrap_record(&record);
+                        if matches!(answer, Err(VaultError::Erased)) {
+                            erased.insert(id);
+                        }
+                        found.insert(id, answer);
+                    }
+                }
+            }
+            Err(error) => found.extend(ids.iter().map(|id| (*id, Err(error.clone())))),
+        }
     }
 
     /// Destroys the living keys of a class, of generations below one, in the store and here.
@@ -201,13 +266,14 @@ impl KeyRing {
     fn draw_missing(&self, wanted: &BTreeMap<PersonId, i64>, records: &[KeyRecord]) -> Result<Vec<NewKey>, VaultError> {
         let known: HashSet<(PersonId, KeyClass)> =
             records.iter().map(|record| (record.name().subject, record.name().class)).collect();
+        let held = self.held();
         let mut new = Vec::new();
         for (subject, created_at_micros) in wanted {
             for class in KeyClass::ALL {
                 if known.contains(&(*subject, class)) {
                     continue;
                 }
-                let key = self.draw(*subject, class, 0)?;
+                let key = self.draw(&held, *subject, class, 0)?;
                 new.push(NewKey { key, created_at_micros: *created_at_micros });
             }
         }
@@ -215,12 +281,12 @@ impl KeyRing {
     }
 
     /// A new key, wrapped.
-    fn draw(&self, subject: PersonId, class: KeyClass, generation: u32) -> Result<WrappedKey, VaultError> {
+    fn draw(&self, held: &Held, subject: PersonId, class: KeyClass, generation: u32) -> Result<WrappedKey, VaultError> {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes);
         let id = KeyId(uuid::Builder::from_random_bytes(bytes).into_uuid());
         let name = KeyName { id, subject, class, generation };
-        let wrapped = wrap::draw_wrapped(&self.master, &*self.random, Binding::Person(&name))?;
+        let wrapped = wrap::draw_wrapped(&held.master, held.epoch, &*self.random, Binding::Person(&name))?;
         Ok(WrappedKey { name, wrapped })
     }
 
@@ -248,7 +314,7 @@ impl KeyRing {
 
     fn unwrap_record(&self, record: &KeyRecord) -> Found {
         match record {
-            KeyRecord::Live(key) => wrap::unwrap(&self.master, Binding::Person(&key.name), &key.wrapped)
+            KeyRecord::Live(key) => wrap::unwrap(&self.held().master, Binding::Person(&key.name), &key.wrapped)
                 .map(|secret| DataKey::new(key.name, secret)),
             KeyRecord::Destroyed(_) => Err(VaultError::Erased),
         }
@@ -258,4 +324,9 @@ impl KeyRing {
         // What a panic left behind is still a set of whole entries.
         self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the key is there and only its master key is not: reading that again may help.
+fn is_of_another_epoch(error: &VaultError) -> bool {
+    matches!(error, VaultError::EpochMissing { .. })
 }

@@ -2,6 +2,8 @@
 //!
 //! Native SQL, no clock, no key that is not wrapped. One writing connection (`BEGIN IMMEDIATE`) and a few that read.
 
+mod epochs;
+
 use super::error::VaultError;
 use super::key::{KeyClass, KeyId};
 use super::store::{DeploymentRecord, KeyRecord, KeyStore, NewKey, deployment_records, key_records};

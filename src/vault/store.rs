@@ -3,6 +3,7 @@
 //! A store never sees a key that is not wrapped, and knows neither caching nor sealing. SQLite and PostgreSQL each
 //! answer with statements of their own; `contract_test` is the definition of both.
 
+use super::epoch::EpochStore;
 use super::error::VaultError;
 use super::key::{KeyClass, KeyId, KeyName};
 use crate::domain::ids::PersonId;
@@ -75,7 +76,7 @@ pub(super) type DeploymentRow = (String, i64, Vec<u8>);
 
 /// Where wrapped keys lie. Each method is one transaction. A record of a class that this version does not know is left out.
 #[async_trait]
-pub(super) trait KeyStore: Send + Sync {
+pub(super) trait KeyStore: EpochStore + Send + Sync {
     /// The records of these keys, in any order, absent ones left out; one statement.
     async fn find(&self, keys: &[KeyId]) -> Result<Vec<KeyRecord>, VaultError>;
 
@@ -84,6 +85,9 @@ pub(super) trait KeyStore: Send + Sync {
 
     /// Inserts each key whose subject and class has none yet, living or destroyed, and answers all records of the
     /// subjects as they then are: of two that race, both get the first one's key. `keys` is sorted by subject and class.
+    ///
+    /// # Errors
+    /// [`VaultError::EpochPassed`] where they are wrapped under an epoch that has passed; nothing is inserted then.
     async fn insert_missing(&self, keys: &[NewKey]) -> Result<Vec<KeyRecord>, VaultError>;
 
     /// Inserts a key of a later generation where its subject's class has a living key and none of that generation or a later

@@ -55,12 +55,13 @@ impl Binding<'_> {
     }
 }
 
-/// Draws a new key and wraps it under the current epoch.
+/// Draws a new key and wraps it under an epoch.
 ///
 /// # Errors
-/// None that can happen: the cipher's limit lies far above 32 bytes.
+/// [`VaultError::EpochMissing`] without that epoch's master key; the cipher's limit lies far above 32 bytes.
 pub(super) fn draw_wrapped(
     master: &MasterKeys,
+    epoch: u32,
     random: &dyn RandomSource,
     binding: Binding<'_>,
 ) -> Result<WrappedBytes, VaultError> {
@@ -68,16 +69,33 @@ pub(super) fn draw_wrapped(
     random.fill(&mut *secret);
     let mut nonce = [0; NONCE_LENGTH];
     random.fill(&mut nonce);
-    wrap(master, binding, nonce, &secret)
+    wrap(master, epoch, binding, nonce, &secret)
+}
+
+/// Opens a wrapped key and wraps it under another epoch with a new nonce.
+///
+/// # Errors
+/// Those of [`unwrap`], and [`VaultError::EpochMissing`] without the other epoch's master key.
+pub(super) fn wrap_anew(
+    master: &MasterKeys,
+    epoch: u32,
+    random: &dyn RandomSource,
+    binding: Binding<'_>,
+    wrapped: &WrappedBytes,
+) -> Result<WrappedBytes, VaultError> {
+    let secret = unwrap(master, binding, wrapped)?;
+    let mut nonce = [0; NONCE_LENGTH];
+    random.fill(&mut nonce);
+    wrap(master, epoch, binding, nonce, secret.expose())
 }
 
 fn wrap(
     master: &MasterKeys,
+    epoch: u32,
     binding: Binding<'_>,
     nonce: [u8; NONCE_LENGTH],
     secret: &[u8; KEY_LENGTH],
 ) -> Result<WrappedBytes, VaultError> {
-    let epoch = master.current_epoch();
     let key = master.wrapping_key(epoch)?;
     let payload = Payload { msg: secret, aad: &binding.associated_data(epoch) };
     let ciphertext = Aes256GcmSiv::new(key.expose().into())
@@ -129,7 +147,7 @@ mod tests {
     }
 
     fn wrapped() -> WrappedBytes {
-        wrap(&master(7, "a"), Binding::Person(&name()), [9; NONCE_LENGTH], &[5; KEY_LENGTH]).unwrap()
+        wrap(&master(7, "a"), 7, Binding::Person(&name()), [9; NONCE_LENGTH], &[5; KEY_LENGTH]).unwrap()
     }
 
     #[test]
