@@ -15,6 +15,7 @@ mod framework;
 mod history;
 pub mod ids;
 mod kept_file;
+pub mod key_rotation;
 mod known;
 mod lawful;
 pub mod log;

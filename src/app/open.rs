@@ -5,9 +5,9 @@ use crate::store::postgres::PgStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::vault::{
-    MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file,
+    MasterKeyError, MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ pub enum Database {
 }
 
 /// Where the master key comes from.
+#[derive(Clone)]
 pub enum MasterKey {
     /// A file, which is made where keys may be made and there are none.
     File(PathBuf),
@@ -68,7 +69,8 @@ pub async fn open(settings: Settings) -> Result<Opened, AppError> {
     let store = database(&settings.database, settings.connections).await?;
     // Where the log holds events, a new key store would open nothing of them: a missing one is an error, never made.
     let create = settings.create && store.head().await?.size == 0;
-    let vault = keys(settings, create).await?;
+    let keys = Keys { url: settings.keys, master: settings.master, cache: settings.key_cache };
+    let vault = open_keys(keys, create).await?;
     Ok(Opened { store, vault })
 }
 
@@ -83,47 +85,57 @@ pub async fn database(database: &Database, connections: u32) -> Result<Arc<dyn S
     })
 }
 
-/// Opens the key store alone; `create` says whether one that is missing may be made, which must never be where the log holds
-/// people's words.
+/// The key store alone.
+#[derive(Clone)]
+pub struct Keys {
+    /// Its URL.
+    pub url: String,
+    /// The master key.
+    pub master: MasterKey,
+    /// How long an unwrapped key is remembered.
+    pub cache: Duration,
+}
+
+/// Opens the key store, for those who need no events. `create` says whether it and the master key may be made.
 ///
 /// # Errors
-/// [`AppError::Store`] or [`AppError::KeysUnavailable`].
-pub async fn keys(settings: Settings, create: bool) -> Result<Vault, AppError> {
+/// [`AppError::KeysUnavailable`], or [`AppError::Store`] where the master key file is missing.
+pub async fn open_keys(keys: Keys, create: bool) -> Result<Vault, AppError> {
     let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
-    let master_file = match &settings.master {
-        MasterKey::File(path) => Some(path.clone()),
-        MasterKey::Text(_) => None,
-    };
-    let master = match settings.master {
-        MasterKey::Text(text) => MasterKeys::parse(&text),
+    let (master, master_file) = match keys.master {
+        MasterKey::Text(text) => (MasterKeys::parse(&text), None),
         MasterKey::File(path) => {
             if create && !path.exists() {
                 let mut bytes = [0; 32];
                 random.fill(&mut bytes);
                 match generate_master_key_file(&path, 1, &bytes) {
-                    Ok(()) | Err(crate::vault::MasterKeyError::Exists { .. }) => {}
+                    Ok(()) | Err(MasterKeyError::Exists { .. }) => {}
                     Err(error) => return Err(VaultError::MasterKey(Arc::new(error)).into()),
                 }
             }
-            if !path.exists() {
-                return Err(AppError::from(StoreError::NotReady {
-                    problem: format!("the master key file {} is missing", path.display()),
-                    remedy: "restore it from its own backup, or set master_key_file or CAIRN_MASTER_KEY".to_owned(),
-                }));
-            }
-            MasterKeys::load(&path)
+            (load_master_file(&path)?, Some(path))
         }
-    }
-    .map_err(|error| VaultError::MasterKey(Arc::new(error)))?;
+    };
+    let master = master.map_err(|error| VaultError::MasterKey(Arc::new(error)))?;
     let started = Instant::now();
     let vault_settings = VaultSettings {
-        url: settings.keys,
+        url: keys.url,
         create,
         master_file,
-        cache_ttl: settings.key_cache,
+        cache_ttl: keys.cache,
         monotonic: Arc::new(move || started.elapsed()),
     };
     Ok(Vault::open(vault_settings, master, random).await?)
+}
+
+fn load_master_file(path: &Path) -> Result<Result<MasterKeys, MasterKeyError>, AppError> {
+    if path.exists() {
+        return Ok(MasterKeys::load(path));
+    }
+    Err(AppError::from(StoreError::NotReady {
+        problem: format!("the master key file {} is missing", path.display()),
+        remedy: "restore it from its own backup, or set master_key_file or CAIRN_MASTER_KEY".to_owned(),
+    }))
 }
 
 /// Brings the tables of a PostgreSQL database up to date, as its owner, and grants the service's role what it needs.

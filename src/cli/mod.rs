@@ -11,6 +11,7 @@ pub mod export;
 pub mod failure;
 pub mod http_client;
 pub mod import;
+pub mod keys;
 pub mod log;
 pub mod migrate;
 pub mod openapi;
@@ -104,6 +105,8 @@ pub enum Command {
     Rebuild(rebuild::RebuildArguments),
     /// The registry of clients: add, list, rotate, revoke
     Client(client::ClientArguments),
+    /// The master key and the keys: status, rotate, backup, restore
+    Keys(keys::KeysArguments),
     /// Print one development token (embedded issuer, loopback only)
     Token(token::TokenArguments),
     /// Print the OpenAPI document
@@ -132,6 +135,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Replay(arguments) => replay::run(common, &arguments).await,
         Command::Rebuild(arguments) => rebuild::run(common, &arguments).await,
         Command::Client(arguments) => client::run(common, &arguments).await,
+        Command::Keys(arguments) => keys::run(common, arguments).await,
         Command::Token(arguments) => token::run(common, &arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Migrate(arguments) => migrate::run(common, &arguments).await,

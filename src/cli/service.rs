@@ -83,7 +83,7 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, Failure> 
 /// # Errors
 /// [`Failure`] with what to do about it.
 pub async fn open_keys(settings: &Settings) -> Result<Vault, Failure> {
-    Ok(open::keys(stores(settings)?, false).await?)
+    Ok(open::open_keys(keys_of(settings)?, false).await?)
 }
 
 fn database(settings: &Settings) -> open::Database {
@@ -95,7 +95,23 @@ fn database(settings: &Settings) -> open::Database {
 
 /// What is to be opened, as the settings say.
 fn stores(settings: &Settings) -> Result<open::Settings, Failure> {
-    let keys = match &settings.keys {
+    let open::Keys { url: keys, master, .. } = keys_of(settings)?;
+    Ok(open::Settings {
+        database: database(settings),
+        connections: settings.database_connections,
+        keys,
+        master,
+        create: settings.create,
+        key_cache: settings.key_cache,
+    })
+}
+
+/// Where the key store and its master key are.
+///
+/// # Errors
+/// [`Failure`] where a folder for them cannot be made.
+pub fn keys_of(settings: &Settings) -> Result<open::Keys, Failure> {
+    let url = match &settings.keys {
         DatabaseUrl::Sqlite { path } => {
             make_parent(path)?;
             format!("sqlite:{}", path.display())
@@ -109,14 +125,7 @@ fn stores(settings: &Settings) -> Result<open::Settings, Failure> {
         }
         MasterKeySource::Given(text) => open::MasterKey::Text(text.reveal().to_owned()),
     };
-    Ok(open::Settings {
-        database: database(settings),
-        connections: settings.database_connections,
-        keys,
-        master,
-        create: settings.create,
-        key_cache: settings.key_cache,
-    })
+    Ok(open::Keys { url, master, cache: settings.key_cache })
 }
 
 pub(super) fn make_parent(path: &Path) -> Result<(), Failure> {

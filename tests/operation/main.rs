@@ -17,6 +17,7 @@ mod faults;
 mod flipped;
 mod frozen;
 mod full_disk;
+mod keys;
 mod loop_disk;
 mod lost_answers;
 mod outage;
