@@ -84,6 +84,14 @@ impl StoreError {
     pub(super) const fn is_about_the_head(&self) -> bool {
         matches!(self, Self::Corrupt { .. } | Self::Unavailable { source: sqlx::Error::RowNotFound, .. })
     }
+    /// For a store with events and without rows, as a restoration that was broken off leaves it: everything would seem to be
+    /// absent.
+    pub(super) fn without_rows() -> Self {
+        Self::NotReady {
+            problem: "there are events and no rows of them".to_owned(),
+            remedy: "if a restoration or a move was broken off, run it again; else run `cairn rebuild`".to_owned(),
+        }
+    }
     /// For rows that were being rebuilt and are no longer all there.
     pub(super) fn swept_away() -> Self {
         Self::NotReady {

@@ -20,6 +20,7 @@ mod queue;
 pub mod reader;
 pub mod sqlite;
 mod stored;
+pub mod transfer;
 pub mod writer;
 
 pub use accesses::{AccessHead, AccessQuery, AccessStore, KnownRecorder, NewAccess, StoredAccess};

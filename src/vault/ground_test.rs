@@ -152,6 +152,34 @@ impl Ground {
         }
     }
 
+    /// A fresh place with the same engine.
+    pub(super) async fn bare_other(&self) -> Self {
+        match &self.engine {
+            Engine::Sqlite(_) => Self::sqlite().await.unwrap(),
+            Engine::Postgres { .. } => Self::postgres().await.unwrap(),
+        }
+    }
+
+    /// Every column of every table but the migrations', as `table.column`, sorted.
+    pub(super) async fn columns(&self) -> Vec<String> {
+        let mut columns: Vec<String> = match &self.engine {
+            Engine::Sqlite(_) => {
+                let sql = "SELECT m.name || '.' || c.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c \
+                           WHERE m.type = 'table' AND m.name <> '_sqlx_migrations'";
+                let pool = SqlitePool::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+            }
+            Engine::Postgres { .. } => {
+                let sql = "SELECT table_name || '.' || column_name FROM information_schema.columns \
+                           WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";
+                let pool = PgPool::connect(&self.url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+            }
+        };
+        columns.sort();
+        columns
+    }
+
     /// How an id is written in a statement.
     pub(super) fn id(&self, id: uuid::Uuid) -> String {
         match &self.engine {

@@ -4,7 +4,8 @@
 //! destroying a key erases what it sealed wherever it was copied. The story in order: `master` (the key that wraps all others) ·
 //! `key`, `wrap` (names of keys; how they lie in the store) · `store`, `sqlite`, `postgres` (where) · `ring`, `cache` (found, unwrapped,
 //! remembered for a minute) ·
-//! `epoch`, `held`, `master_file`, `rotation` (another master key takes over while services serve) · `keeper` (made, many to a transaction) · `seal` (the format of a sealed part) · `keyed_hash` (blind index and fingerprint).
+//! `epoch`, `held`, `master_file`, `rotation` (another master key takes over while services serve) ·
+//! `transfer` (a key store into a backup and back) · `keeper` (made, many to a transaction) · `seal` (the format of a sealed part) · `keyed_hash` (blind index and fingerprint).
 //!
 //! Knows `domain` and its own store; never HTTP, the event log, the environment or the clock. *Erased*, *key
 //! unavailable* and *tampered* are three answers (`error`): a key store that is away must look neither like an erasure
@@ -27,6 +28,7 @@ mod seal;
 mod secret;
 mod sqlite;
 mod store;
+mod transfer;
 mod wrap;
 
 pub use epoch::KeyCounts;
@@ -38,6 +40,8 @@ pub use random::{RandomSource, SeededRandom, SystemRandom};
 pub use ring::MonotonicClock;
 pub use rotation::{KeyStatus, Rewrapped};
 pub use seal::{DataKey, NONCE_LENGTH, Opened, SALT_LENGTH, SEAL_OVERHEAD, SealContext, Sealed, SealedPart};
+
+pub use transfer::{Erased, KEY_TABLES, KeyCheck, bury, key_place};
 
 use crate::domain::ids::{OrganisationCode, PersonId};
 use held::Holder;

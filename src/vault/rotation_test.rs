@@ -20,6 +20,8 @@ on_both_stores! {
     an_altered_row_is_told_and_left_under_its_epoch
     another_key_of_the_same_epoch_is_refused
     broken_off_anywhere_it_is_done_by_doing_it_again
+    every_column_of_the_key_store_travels
+    what_was_erased_since_is_buried_on_its_way_in
     a_store_from_before_the_mark_gets_it_from_its_own_master_key_only
 }
 
@@ -274,4 +276,43 @@ async fn moving_on_waits_for_a_key_that_is_being_inserted() {
     assert_eq!(old.iter().map(|key| key.name.id.0).collect::<Vec<_>>(), [id]);
     pool.close().await;
     ground.remove().await;
+}
+
+async fn every_column_of_the_key_store_travels(ground: &Ground) {
+    ground.open().await;
+    let mut listed: Vec<String> = Vec::new();
+    for table in &KEY_TABLES {
+        let columns = table.columns.iter().map(|(name, _)| *name).chain(table.derived.iter().copied());
+        listed.extend(columns.map(|column| format!("{}.{column}", table.name)));
+    }
+    listed.sort();
+    assert_eq!(ground.columns().await, listed, "what is not in KEY_TABLES is lost with a restoration");
+}
+
+async fn what_was_erased_since_is_buried_on_its_way_in(ground: &Ground) {
+    let vault = ground.open().await;
+    let (erased, other, destroyed) = (person(), person(), person());
+    let (gone, kept) = (sealed(&vault, erased).await, sealed(&vault, other).await);
+    let before = sealed(&vault, destroyed).await;
+    vault.destroy(destroyed, WORDS, "test", 3).await.unwrap();
+    vault.close().await;
+    let place = key_place(&ground.url, false).await.unwrap();
+    let target = ground.bare_other().await;
+    let to = key_place(&target.url, true).await.unwrap();
+    let since = Erased::from([((erased.0, "words".to_owned()), 77)]);
+    let source = async || bury(place.read(&KEY_TABLES).await.unwrap(), since.clone());
+    to.load(&KEY_TABLES, source().await, &mut |_, _| Ok(())).await.unwrap();
+    // In the order in which the database gives them, so that what is there already is known again.
+    let read = to.read(&KEY_TABLES).await.unwrap();
+    let same = crate::transfer::compare(source().await, read, |_| ()).await.unwrap();
+    assert_eq!(same, Ok(9), "six of people, two of the deployment, the mark");
+    let vault = target.open_with(false, master(&[(1, "a")])).await.unwrap();
+    assert!(matches!(open(&vault, &gone).await, Err(OpenError::Erased)));
+    assert!(matches!(open(&vault, &before).await, Err(OpenError::Erased)));
+    assert!(open(&vault, &kept).await.is_ok());
+    assert!(vault.sealing_key(erased, KeyClass::Identity).await.is_ok());
+    let mark = "SELECT count(*) FROM destroyed_key WHERE destroyed_at_micros = 77";
+    assert_eq!(target.count(mark).await, 1);
+    vault.close().await;
+    target.remove().await;
 }

@@ -35,11 +35,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("extracts", &["domain"]),
     ("database_file", &[]),
     ("patience", &[]),
-    ("vault", &["domain", "ledger", "database_file", "patience"]),
-    ("store", &["domain", "projections", "ledger", "vault", "database_file", "patience"]),
+    ("transfer", &[]),
+    ("vault", &["domain", "ledger", "database_file", "patience", "transfer"]),
+    ("store", &["domain", "projections", "ledger", "vault", "database_file", "patience", "transfer"]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("app", &["domain", "projections", "ledger", "extracts", "vault", "store", "config", "telemetry"]),
+    ("app", &["domain", "projections", "ledger", "extracts", "vault", "store", "transfer", "config", "telemetry"]),
     ("api", &["app", "config", "telemetry"]),
     // `serve` starts the HTTP edge and `openapi` prints its description; nothing else of `api` is a command's business.
     ("cli", &["app", "api", "config", "telemetry"]),
@@ -47,7 +48,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 
 /// Libraries, by the start of their name, with the only places that may use them and the reason.
 const LIBRARIES: &[(&str, &[&str], &str)] = &[
-    ("sqlx", &["src/store/", "src/vault/"], "SQL belongs to `store` and to the vault's own store"),
+    (
+        "sqlx",
+        &["src/store/", "src/vault/", "src/transfer/"],
+        "SQL belongs to `store`, to the vault's own store, and to what copies both",
+    ),
     ("actix", &["src/api/"], "HTTP belongs to `api`"),
     ("utoipa", &["src/api/"], "the description of the API belongs to `api`"),
 ];

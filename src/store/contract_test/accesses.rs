@@ -17,7 +17,7 @@ on_both_stores! {
     who_recorded_about_somebody_is_known
 }
 
-fn access(making: &Making, code: &str, stream: StreamId, client: &str) -> NewAccess {
+pub(super) fn access(making: &Making, code: &str, stream: StreamId, client: &str) -> NewAccess {
     let id = EventId(making.uuid());
     let facts = format!("{{\"client\":\"{client}\",\"purpose\":\"TREAT\",\"user\":\"u-{client}\"}}");
     let mut salt = [0; 32];

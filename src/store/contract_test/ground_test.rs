@@ -7,6 +7,7 @@ use super::nothing::NothingStore;
 use crate::store::Store;
 use crate::store::postgres::{PgStore, migrate};
 use crate::store::sqlite::SqliteStore;
+use crate::transfer::Place;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -90,6 +91,15 @@ impl Ground {
             Engine::Sqlite(folder) => Arc::new(SqliteStore::open(&Self::file(folder), true, 2).await.unwrap()),
             Engine::Postgres { url, .. } => Arc::new(PgStore::open(url, 4).await.unwrap()),
             Engine::Nothing => Arc::new(NothingStore::default()),
+        }
+    }
+
+    /// Where the database is, for what travels.
+    pub(super) fn place(&self) -> Place {
+        match &self.0 {
+            Engine::Sqlite(folder) => Place::Sqlite(Self::file(folder)),
+            Engine::Postgres { url, .. } => Place::Postgres(url.clone()),
+            Engine::Nothing => Place::Sqlite(PathBuf::new()),
         }
     }
 

@@ -46,4 +46,5 @@ mod outage;
 mod proof;
 mod rebuilds;
 mod rows;
+mod travelling;
 mod waiting;

@@ -48,6 +48,11 @@ const OWNS: &str = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = curren
     OR has_table_privilege('event', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('log_subtree', 'UPDATE, DELETE, TRUNCATE') \
     OR has_table_privilege('access', 'UPDATE, DELETE, TRUNCATE') OR has_table_privilege('access_subtree', 'UPDATE, DELETE, TRUNCATE')";
 
+// As a restoration leaves it that was broken off: all rows are made at once, so those of the first event tell. Which other events
+// make rows is their own business.
+const WITHOUT_ROWS: &str = "SELECT size > 0 AND NOT EXISTS (SELECT 1 FROM row_version AS r \
+    WHERE r.id = (SELECT stream FROM event WHERE position = 0) AND r.generation + 0 = h.generation) FROM log_head AS h WHERE one = 1";
+
 impl PgStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("check settings");
@@ -92,6 +97,13 @@ impl PgStore {
                 position: head.size,
                 detail: "the head and the last event, or those of the log of accesses, differ".to_owned(),
             });
+        }
+        let without_rows: bool =
+            again(&self.pool, async |pool| sqlx::query_scalar(WITHOUT_ROWS).fetch_one(&pool).await)
+                .await
+                .map_err(&failed)?;
+        if without_rows {
+            return Err(StoreError::without_rows());
         }
         Ok(())
     }

@@ -52,6 +52,11 @@ const TRIGGERS: [&str; 44] = [
     "statement_is_never_replaced",
 ];
 
+// As a restoration leaves it that was broken off: all rows are made at once, so those of the first event tell. Which other events
+// make rows is their own business.
+const WITHOUT_ROWS: &str = "SELECT size > 0 AND NOT EXISTS (SELECT 1 FROM row_version AS r \
+    WHERE r.id = (SELECT stream FROM event WHERE position = 0) AND r.generation = h.generation) FROM log_head AS h WHERE one = 1";
+
 impl SqliteStore {
     pub(super) async fn check_settings(&self) -> Result<(), StoreError> {
         let failed = StoreError::during("check settings");
@@ -107,6 +112,10 @@ impl SqliteStore {
                 position: head.size,
                 detail: "the head of the log of accesses and the last access differ".to_owned(),
             });
+        }
+        let without_rows: bool = sqlx::query_scalar(WITHOUT_ROWS).fetch_one(&self.read).await.map_err(&failed)?;
+        if without_rows {
+            return Err(StoreError::without_rows());
         }
         // The connections have just read, so the write-ahead log is open.
         if self.file.is_there_in_transaction() { Ok(()) } else { Err(StoreError::moved()) }
