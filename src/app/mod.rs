@@ -7,6 +7,7 @@
 pub mod accesses;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 mod batch;
 pub mod clock;
 pub mod error;

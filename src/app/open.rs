@@ -4,6 +4,7 @@ use crate::app::AppError;
 use crate::store::postgres::PgStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
+use crate::transfer::Place;
 use crate::vault::{
     MasterKeyError, MasterKeys, RandomSource, SystemRandom, Vault, VaultError, VaultSettings, generate_master_key_file,
 };
@@ -128,6 +129,18 @@ pub async fn open_keys(keys: Keys, create: bool) -> Result<Vault, AppError> {
     Ok(Vault::open(vault_settings, master, random).await?)
 }
 
+/// The master keys by themselves.
+///
+/// # Errors
+/// As [`open_keys`].
+pub(super) fn load_master(master: &MasterKey) -> Result<MasterKeys, AppError> {
+    let loaded = match master {
+        MasterKey::Text(text) => MasterKeys::parse(text),
+        MasterKey::File(path) => load_master_file(path)?,
+    };
+    Ok(loaded.map_err(|error| VaultError::MasterKey(Arc::new(error)))?)
+}
+
 fn load_master_file(path: &Path) -> Result<Result<MasterKeys, MasterKeyError>, AppError> {
     if path.exists() {
         return Ok(MasterKeys::load(path));
@@ -136,6 +149,27 @@ fn load_master_file(path: &Path) -> Result<Result<MasterKeys, MasterKeyError>, A
         problem: format!("the master key file {} is missing", path.display()),
         remedy: "restore it from its own backup, or set master_key_file or CAIRN_MASTER_KEY".to_owned(),
     }))
+}
+
+/// A database whose tables are up to date, for those who read or fill them as they are: a SQLite file is made where there is none, a
+/// PostgreSQL database is migrated (by its owner, with the rights of the service's role).
+///
+/// # Errors
+/// [`AppError::Store`].
+pub(super) async fn prepare(database: &Database, service_role: Option<&str>) -> Result<Place, AppError> {
+    match database {
+        Database::Sqlite { path, create } => SqliteStore::open(path, *create, 1).await?.close().await,
+        Database::Postgres { url } => migrate(url, service_role).await?,
+    }
+    Ok(place_of(database))
+}
+
+/// Where a database is.
+pub(super) fn place_of(database: &Database) -> Place {
+    match database {
+        Database::Sqlite { path, .. } => Place::Sqlite(path.clone()),
+        Database::Postgres { url } => Place::Postgres(url.clone()),
+    }
 }
 
 /// Brings the tables of a PostgreSQL database up to date, as its owner, and grants the service's role what it needs.

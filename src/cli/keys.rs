@@ -1,14 +1,16 @@
-//! `cairn keys`: the master key and the key store. `rotate` and `destroy-epoch` here; `backup` and `restore` of the keys alone in
-//! a file of their own.
+//! `cairn keys`: the master key and the key store: what there is, another master key, the keys alone into a file and back.
 
+use crate::app::backup::{back_up_keys, restore_keys};
 use crate::app::key_rotation::{Rotation, Stage, write_next_key};
+use crate::app::open::{Database, Keys};
 use crate::app::{Clock, SystemClock};
 use crate::cli::CommonArguments;
+use crate::cli::backup::Watched;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::service::keys_of;
+use crate::cli::service::{database_of, keys_of};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The arguments of `cairn keys`.
 #[derive(Debug, Args)]
@@ -30,6 +32,34 @@ pub enum KeysAction {
     /// Let another master key take over while services serve; run it again after a crash
     #[command(after_help = ROTATE_HELP)]
     Rotate(RotateArguments),
+    /// Copy the keys into a file, while services serve; never the master key
+    #[command(
+        after_help = "The file holds wrapped keys and the marks of destroyed ones. Without the master key it opens nothing, \
+        and after a rotation nothing at all: back up the master key apart, and make a new backup after each rotation."
+    )]
+    Backup {
+        /// The file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// No progress
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Bring a backup of keys into an empty key store
+    #[command(
+        after_help = "The master key must be there. What the log says was erased since stays destroyed, so the events must be \
+        there, too; --without-events restores without asking them."
+    )]
+    Restore {
+        /// The file
+        file: PathBuf,
+        /// Do not ask the events what was erased since
+        #[arg(long)]
+        without_events: bool,
+        /// No progress
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Destroy a master key that nothing is wrapped under any more
     DestroyEpoch {
         /// Its epoch
@@ -73,6 +103,11 @@ pub async fn run(common: &CommonArguments, arguments: KeysArguments) -> Result<(
     match arguments.action {
         KeysAction::Status { json } => status(Rotation::open(keys_of(&settings)?).await?, json).await,
         KeysAction::Rotate(arguments) => rotate(Rotation::open(keys_of(&settings)?).await?, &arguments).await,
+        KeysAction::Backup { out, quiet } => back_up(&keys_of(&settings)?.url, &out, quiet).await,
+        KeysAction::Restore { file, without_events, quiet } => {
+            let events = (!without_events).then(|| database_of(&settings, false));
+            bring_back(&file, &keys_of(&settings)?, events.as_ref(), quiet).await
+        }
         KeysAction::DestroyEpoch { epoch } => destroy(Rotation::open(keys_of(&settings)?).await?, epoch).await,
     }
 }
@@ -184,6 +219,35 @@ async fn destroy(rotation: Rotation, epoch: u32) -> Result<(), Failure> {
         return Ok(());
     }
     finish(&rotation, Some(epoch), false).await
+}
+
+async fn back_up(url: &str, out: &Path, quiet: bool) -> Result<(), Failure> {
+    let mut watched = Watched::new(quiet);
+    let made = back_up_keys(url, out, SystemClock.now(), &mut |told| watched.tell(told)).await?;
+    watched.finish();
+    eprintln!(
+        "cairn: {} keys and {} marks of destroyed ones are in {} (SHA-256 {}). The master key is not: back it up apart",
+        made.people,
+        made.destroyed,
+        out.display(),
+        made.sha256
+    );
+    Ok(())
+}
+
+async fn bring_back(file: &Path, keys: &Keys, events: Option<&Database>, quiet: bool) -> Result<(), Failure> {
+    let mut watched = Watched::new(quiet);
+    let restored = restore_keys(file, keys, events, &mut |told| watched.tell(told)).await?;
+    watched.finish();
+    let already = if restored.there_already { "there already" } else { "restored" };
+    eprintln!(
+        "cairn: {} keys are {already}, {} of them destroyed again because they were erased since",
+        restored.people, restored.buried
+    );
+    if events.is_none() {
+        eprintln!("cairn: the events were not asked what was erased since: erased keys may be back");
+    }
+    Ok(())
 }
 
 async fn finish(rotation: &Rotation, only: Option<u32>, json: bool) -> Result<(), Failure> {

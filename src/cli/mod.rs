@@ -4,6 +4,7 @@
 //! is unavailable. People's text and progress go to standard error, answers to standard output.
 
 pub mod accesses;
+pub mod backup;
 pub mod client;
 pub mod demo;
 pub mod doctor;
@@ -14,10 +15,12 @@ pub mod import;
 pub mod keys;
 pub mod log;
 pub mod migrate;
+pub mod migrate_store;
 pub mod openapi;
 pub mod progress;
 pub mod rebuild;
 pub mod replay;
+pub mod restore;
 pub mod sample;
 pub mod serve;
 pub mod service;
@@ -113,6 +116,12 @@ pub enum Command {
     Openapi(openapi::OpenapiArguments),
     /// Prepare or upgrade the databases
     Migrate(migrate::MigrateArguments),
+    /// Copy the events and the keys into two places, while services serve
+    Backup(backup::BackupArguments),
+    /// Bring a backup into an empty database and key store, and prove it
+    Restore(restore::RestoreArguments),
+    /// Move a whole store from SQLite to PostgreSQL or back
+    MigrateStore(migrate_store::MigrateStoreArguments),
     /// Check configuration, durability, keys, migrations and clock, and say what to do
     Doctor(doctor::DoctorArguments),
     /// Change the log's signer: another key, or another origin after a true loss; both are stated publicly
@@ -139,6 +148,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Token(arguments) => token::run(common, &arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Migrate(arguments) => migrate::run(common, &arguments).await,
+        Command::Backup(arguments) => backup::run(common, &arguments).await,
+        Command::Restore(arguments) => restore::run(common, &arguments).await,
+        Command::MigrateStore(arguments) => migrate_store::run(common, &arguments).await,
         Command::Doctor(arguments) => doctor::run(common, &arguments).await,
         Command::Log(arguments) => log::run(common, &arguments).await,
         Command::Witness(arguments) => witness::run(common, &arguments).await,

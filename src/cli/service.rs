@@ -71,11 +71,7 @@ pub async fn open_app(settings: &Settings, sources: &Sources) -> Result<(App, Jo
 /// # Errors
 /// [`Failure`] with what to do about it.
 pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
-    let mut database = database(settings);
-    if let open::Database::Sqlite { create, .. } = &mut database {
-        *create = false;
-    }
-    Ok(open::database(&database, settings.database_connections).await?)
+    Ok(open::database(&database_of(settings, false), settings.database_connections).await?)
 }
 
 /// Opens the key store alone, which must be there.
@@ -86,24 +82,31 @@ pub async fn open_keys(settings: &Settings) -> Result<Vault, Failure> {
     Ok(open::open_keys(keys_of(settings)?, false).await?)
 }
 
-fn database(settings: &Settings) -> open::Database {
-    match &settings.database {
-        DatabaseUrl::Sqlite { path } => open::Database::Sqlite { path: path.clone(), create: settings.create },
-        DatabaseUrl::Postgres { url } => open::Database::Postgres { url: url.clone() },
-    }
-}
-
 /// What is to be opened, as the settings say.
 fn stores(settings: &Settings) -> Result<open::Settings, Failure> {
     let open::Keys { url: keys, master, .. } = keys_of(settings)?;
     Ok(open::Settings {
-        database: database(settings),
+        database: database_of(settings, settings.create),
         connections: settings.database_connections,
         keys,
         master,
         create: settings.create,
         key_cache: settings.key_cache,
     })
+}
+
+/// Where the events are; `create` says whether a file that is missing may be made.
+#[must_use]
+pub fn database_of(settings: &Settings, create: bool) -> open::Database {
+    database(&settings.database, create)
+}
+
+/// The same for any URL.
+pub(super) fn database(url: &DatabaseUrl, create: bool) -> open::Database {
+    match url {
+        DatabaseUrl::Sqlite { path } => open::Database::Sqlite { path: path.clone(), create },
+        DatabaseUrl::Postgres { url } => open::Database::Postgres { url: url.clone() },
+    }
 }
 
 /// Where the key store and its master key are.

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::accesses::AccessesTree;
 use crate::app::audit::LogName;
 use crate::app::auth::SigningKey;
+use crate::app::backup::{EachLog, SignedLog};
 use crate::app::log::{
     LogError, LogKeeper, LogSettings, LogTree, Logs, OutcomesTree, SignerDesk, SignerFiles, SigningSeed, VerifierKey,
     WitnessAddress, WitnessClient, WitnessPolicy,
@@ -133,6 +134,19 @@ pub fn log_verifier_key(settings: &Settings, log: LogName) -> Result<Option<Veri
     let seed = key.seed().map_err(|error| unusable().because(error))?;
     let key = crate::app::log::verifier_key(origin, &SigningSeed::new(*seed));
     key.map(Some).map_err(|error| Failure::configuration(error.to_string()))
+}
+
+/// What is at hand of each log's signer, for whoever copies the logs.
+///
+/// # Errors
+/// [`Failure`] where a key's file is here and cannot be used.
+pub(super) fn signed_logs(settings: &Settings) -> Result<EachLog<SignedLog>, Failure> {
+    let of = |log| {
+        let (origin, files) = log_place(settings, log);
+        let key = log_verifier_key(settings, log)?;
+        Ok::<_, Failure>(SignedLog { origin: origin.to_owned(), key, state_file: files.guard })
+    };
+    Ok(EachLog { outcomes: of(LogName::Outcomes)?, accesses: of(LogName::Accesses)? })
 }
 
 /// Why nothing is signed, as an end of a command.

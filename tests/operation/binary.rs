@@ -29,6 +29,21 @@ impl Place {
         Self::on(folder, database, keys, Vec::new())
     }
 
+    /// A folder and databases in which nothing is, not even tables.
+    pub async fn bare(backend: Backend) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, keys) = match backend {
+            Backend::Sqlite => (
+                format!("sqlite:{}/cairn.db", folder.path().display()),
+                format!("sqlite:{}/keys/keys.db", folder.path().display()),
+            ),
+            Backend::Postgres => postgres::empty_on(&postgres::admin()).await,
+        };
+        std::fs::create_dir(folder.path().join("keys")).unwrap();
+        std::fs::create_dir(folder.path().join("signer")).unwrap();
+        Self { folder, database, keys, started_by: Vec::new() }
+    }
+
     /// On databases that are there, with every command started by another program.
     pub fn on(folder: TempDir, database: String, keys: String, started_by: Vec<String>) -> Self {
         let place = Self { folder, database, keys, started_by };
@@ -39,6 +54,11 @@ impl Place {
     /// The URL of its database of events.
     pub fn database(&self) -> &str {
         &self.database
+    }
+
+    /// The URL of its key store.
+    pub fn keys(&self) -> &str {
+        &self.keys
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

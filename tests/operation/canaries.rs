@@ -160,3 +160,34 @@ async fn postgresql_is_left_no_word_and_no_identity_in_the_clear() {
     assert!(search(&cluster.data()));
     search(place.folder.path());
 }
+
+#[tokio::test]
+async fn a_backup_of_events_reveals_nothing_and_one_of_keys_opens_nothing() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        serve_and_listen(&place).await;
+        place.run(&["backup", "--events", "one", "--keys", "other", "--quiet"]).expect_status(0);
+        assert!(search(&place.file("one")), "the events are in it");
+        assert!(!search(&place.file("other")), "there are no events beside the keys");
+        let master = std::fs::read_to_string(place.file("keys/master.key")).unwrap();
+        let digits = master.split_whitespace().next_back().unwrap();
+        let master = [digits.as_bytes().to_vec(), hex::decode(digits).unwrap()];
+        let mut wrapped: Vec<Vec<u8>> = Vec::new();
+        if backend == Backend::Sqlite {
+            let url = format!("sqlite:{}", place.file("keys/keys.db").display());
+            let database = sqlx::SqlitePool::connect(&url).await.unwrap();
+            wrapped = sqlx::query_scalar("SELECT wrapped FROM person_key").fetch_all(&database).await.unwrap();
+            database.close().await;
+            assert!(!wrapped.is_empty());
+        }
+        for folder in ["one", "other"] {
+            for file in files_below(&place.file(folder)) {
+                let bytes = std::fs::read(&file).unwrap();
+                let holds = |part: &Vec<u8>| bytes.windows(part.len()).any(|window| window == part.as_slice());
+                assert!(!master.iter().any(holds), "the master key is in {}", file.display());
+                let has_keys = folder == "other" && file.ends_with("tables");
+                assert!(wrapped.iter().all(|key| holds(key) == has_keys), "{}", file.display());
+            }
+        }
+    }
+}

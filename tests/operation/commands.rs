@@ -150,8 +150,26 @@ async fn what_cannot_be_served_is_refused_plainly() {
 async fn every_command_has_help() {
     let place = Place::new(Backend::Sqlite).await;
     for command in [
-        "serve", "demo", "sample", "import", "export", "verify", "accesses", "replay", "rebuild", "client", "token",
-        "openapi", "migrate", "doctor", "witness", "log",
+        "serve",
+        "demo",
+        "sample",
+        "import",
+        "export",
+        "verify",
+        "accesses",
+        "replay",
+        "rebuild",
+        "client",
+        "token",
+        "openapi",
+        "migrate",
+        "doctor",
+        "keys",
+        "backup",
+        "restore",
+        "migrate-store",
+        "witness",
+        "log",
     ] {
         place.run(&[command, "--help"]).expect_status(0);
     }

@@ -2,12 +2,10 @@
 
 use crate::auditing::{OURS, SECOND, THEIRS, as_organisation, files, fill, record_people, verified};
 use crate::binary::Place;
-use crate::support::{Backend, backends};
+use crate::support::{Backend, backends, postgres};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, SqliteConnection};
 use std::path::Path;
 use std::process::Stdio;
-use uuid::Uuid;
 
 const QUIET: [&str; 2] = ["export", "--quiet"];
 
@@ -209,65 +207,6 @@ async fn an_export_is_told_to_those_whose_data_it_takes_away() {
     }
 }
 
-/// The rows of a log, moved from SQLite to PostgreSQL as they are.
-async fn copy(from: &str, to: &str) {
-    let (mut from, mut to) = (SqliteConnection::connect(from).await.unwrap(), PgConnection::connect(to).await.unwrap());
-    let id = |bytes: &[u8]| Uuid::from_slice(bytes).unwrap();
-    type EventRow = (i64, Vec<u8>, Vec<u8>, i64, String, i64, i64, String, i32, Vec<u8>, Vec<u8>);
-    let events: Vec<EventRow> =
-        sqlx::query_as("SELECT * FROM event ORDER BY position").fetch_all(&mut from).await.unwrap();
-    for event in events {
-        sqlx::query("INSERT INTO event VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
-            .bind(event.0)
-            .bind(id(&event.1))
-            .bind(id(&event.2))
-            .bind(event.3)
-            .bind(event.4)
-            .bind(event.5)
-            .bind(event.6)
-            .bind(event.7)
-            .bind(event.8)
-            .bind(event.9)
-            .bind(event.10)
-            .execute(&mut to)
-            .await
-            .unwrap();
-    }
-    type PartRow = (i64, i64, String, String, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>);
-    let parts: Vec<PartRow> = sqlx::query_as("SELECT * FROM part ORDER BY part_id").fetch_all(&mut from).await.unwrap();
-    for part in parts {
-        sqlx::query("INSERT INTO part VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(part.0)
-            .bind(part.1)
-            .bind(part.2)
-            .bind(part.3)
-            .bind(part.4.as_deref().map(id))
-            .bind(part.5.as_deref().map(id))
-            .bind(part.6)
-            .bind(part.7)
-            .execute(&mut to)
-            .await
-            .unwrap();
-    }
-    let hashes: Vec<(i32, i64, Vec<u8>)> =
-        sqlx::query_as("SELECT * FROM log_subtree").fetch_all(&mut from).await.unwrap();
-    for (level, index, hash) in hashes {
-        let insert = sqlx::query("INSERT INTO log_subtree VALUES ($1, $2, $3)").bind(level).bind(index).bind(hash);
-        insert.execute(&mut to).await.unwrap();
-    }
-    let notes: Vec<(String, i64, i64, String)> =
-        sqlx::query_as("SELECT * FROM checkpoint").fetch_all(&mut from).await.unwrap();
-    for (origin, size, signed_at, note) in notes {
-        let insert = sqlx::query("INSERT INTO checkpoint VALUES ($1, $2, $3, $4)").bind(origin).bind(size);
-        insert.bind(signed_at).bind(note).execute(&mut to).await.unwrap();
-    }
-    let (size, recorded_at, frontier): (i64, i64, Vec<u8>) =
-        sqlx::query_as("SELECT size, recorded_at, frontier FROM log_head").fetch_one(&mut from).await.unwrap();
-    let head =
-        sqlx::query("UPDATE log_head SET size = $1, recorded_at = $2, frontier = $3").bind(size).bind(recorded_at);
-    head.bind(frontier).execute(&mut to).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_log_gives_the_same_bytes_from_both_stores() {
     if !backends().contains(&Backend::Postgres) {
@@ -276,8 +215,8 @@ async fn the_same_log_gives_the_same_bytes_from_both_stores() {
     let place = Place::new(Backend::Sqlite).await;
     fill(&place, 300).await;
     export(&place, "sqlite", &["--open"]);
-    let (database, _) = crate::support::postgres::fresh().await;
-    copy(place.database(), &database).await;
+    let (database, _) = postgres::empty_on(&postgres::admin()).await;
+    place.run(&["migrate-store", place.database(), &database, "--quiet"]).expect_status(0);
     let on_postgres = |arguments: &[&str]| {
         let ran = place.command(arguments).env("CAIRN_DATABASE_URL", &database).output().unwrap();
         crate::binary::Ran(ran).expect_status(0)

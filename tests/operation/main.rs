@@ -6,6 +6,7 @@
 mod support;
 
 mod auditing;
+mod backup;
 mod binary;
 mod canaries;
 mod cluster;
@@ -20,9 +21,11 @@ mod full_disk;
 mod keys;
 mod loop_disk;
 mod lost_answers;
+mod migrate_store;
 mod outage;
 mod power_cut;
 mod proxy;
+mod restored;
 mod rollback;
 mod signer;
 mod small_disk;

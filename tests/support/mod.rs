@@ -351,23 +351,32 @@ impl Client {
 pub mod postgres {
     use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+    /// The cluster's URL for its superuser.
+    pub fn admin() -> String {
+        std::env::var("CAIRN_TEST_POSTGRES_URL")
+            .expect("CAIRN_TEST_POSTGRES_URL is not set: run tests/run, or opt out with CAIRN_TEST_STORES=sqlite")
+    }
+
     /// Two fresh databases, migrated: for events and for keys.
     pub async fn fresh() -> (String, String) {
-        let admin = std::env::var("CAIRN_TEST_POSTGRES_URL")
-            .expect("CAIRN_TEST_POSTGRES_URL is not set: run tests/run, or opt out with CAIRN_TEST_STORES=sqlite");
-        fresh_on(&admin).await
+        fresh_on(&admin()).await
     }
 
     /// The same on a cluster, by its superuser's URL.
     pub async fn fresh_on(admin: &str) -> (String, String) {
+        let (url, keys) = empty_on(admin).await;
+        cairn::app::open::migrate(&url, None).await.unwrap();
+        (url, keys)
+    }
+
+    /// The same without tables.
+    pub async fn empty_on(admin: &str) -> (String, String) {
         let name = format!("cairn_{}", uuid::Uuid::new_v4().simple());
         let mut connection = PgConnection::connect(admin).await.unwrap();
         let base = admin.rsplit_once('/').unwrap().0.to_owned();
         for database in [name.clone(), format!("{name}_keys")] {
             sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await.unwrap();
         }
-        let url = format!("{base}/{name}");
-        cairn::app::open::migrate(&url, None).await.unwrap();
-        (url, format!("{base}/{name}_keys"))
+        (format!("{base}/{name}"), format!("{base}/{name}_keys"))
     }
 }

@@ -94,7 +94,10 @@ async fn source(
         );
         None
     } else {
-        Some(open_app(settings, &Sources::default()).await.map_err(without_keys)?.0)
+        let (app, _writer) = open_app(settings, &Sources::default()).await.map_err(without_keys)?;
+        // A store that is being restored must not get checkpoints or accesses of its own.
+        app.check().await?;
+        Some(app)
     };
     let store = match &app {
         Some(app) => Arc::clone(app.store()),
