@@ -239,7 +239,7 @@ async fn erased_unavailable_and_altered_are_told_apart_by_a_restoration() {
         (false, flip, "part_tampered"),
         (false, facts, "commitment|rows"),
         (false, &removed, "part_missing"),
-        (false, forged, "accesses was not signed by the log's key|a checkpoint cannot be read"),
+        (false, forged, "signature: table checkpoint|a checkpoint cannot be read"),
     ]
     .into_iter()
     .enumerate()

@@ -89,7 +89,11 @@ pub async fn restore(restore: Restore, tell: Tell<'_>) -> Result<Restored, Backu
     let (app, writer) = App::start(Arc::clone(&store), vault.clone(), restore.clock, restore.ids, 1);
     let proved = async {
         make_rows(&app, tell).await?;
-        verify(&app, &restore.logs, signed_beyond.is_some(), tell).await
+        let proved = verify(&app, &restore.logs, signed_beyond.is_some(), tell).await?;
+        // The keys may be older than erasures of single recordings, whose keys are not buried with the others. Last, because it
+        // seals what is left anew, and then the database is not the file any more.
+        app.destroy_erased_keys().await?;
+        Ok::<_, BackupError>(proved)
     };
     let proved = proved.await;
     drop(app);

@@ -15,7 +15,7 @@ const fn table(
 
 /// What is copied, in the order in which it travels: the head and the checkpoints first, so that whoever reads
 /// knows what the events must come to.
-pub static TABLES: [Table; 13] = [
+pub static TABLES: [Table; 15] = [
     Table {
         // Which generation of rows is in use is each database's own business.
         derived: &["one", "generation"],
@@ -67,6 +67,22 @@ pub static TABLES: [Table; 13] = [
             ("bytes", Bytes),
         ],
     ),
+    table(
+        "erasure_cover",
+        Rows,
+        &["position", "stream", "class"],
+        &[("position", Integer), ("stream", Uuid), ("class", Text), ("through_version", Integer)],
+    ),
+    Table {
+        // Whether keys are destroyed is each key store's own business: it is done again, which changes nothing where it was done.
+        derived: &["done_at"],
+        ..table(
+            "key_destruction",
+            Rows,
+            &["position", "class"],
+            &[("position", Integer), ("class", Text), ("subject", Uuid), ("below", Integer)],
+        )
+    },
     table(
         "log_subtree",
         Rows,
