@@ -21,8 +21,7 @@ pub(super) async fn verify(
     tell: Tell<'_>,
 ) -> Result<Proved, BackupError> {
     let signatures = logs.outcomes.key.is_some() && logs.accesses.key.is_some();
-    let live =
-        [live(LogName::Outcomes, &logs.outcomes, is_older)?, live(LogName::Accesses, &logs.accesses, is_older)?];
+    let live = [live(LogName::Outcomes, &logs.outcomes, is_older)?, live(LogName::Accesses, &logs.accesses, is_older)?];
     let mut begun = false;
     let mut progress = |done, total| {
         if !begun {
