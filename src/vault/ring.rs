@@ -196,7 +196,10 @@ impl KeyRing {
         let mut attempt = 1;
         loop {
             match self.renew_once(subject, class, generation, now_micros).await {
-                Err(error) if attempt < ATTEMPTS && (is_of_another_epoch(&error) || matches!(error, VaultError::EpochPassed)) => {
+                Err(error)
+                    if attempt < ATTEMPTS
+                        && (is_of_another_epoch(&error) || matches!(error, VaultError::EpochPassed)) =>
+                {
                     self.learn().await?;
                     attempt += 1;
                 }
