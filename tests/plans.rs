@@ -12,6 +12,7 @@ mod cluster;
 #[path = "support/mod.rs"]
 mod support;
 
+use cairn::app::{Auditor, HistoryAsked};
 use cluster::{Cluster, until};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
@@ -47,6 +48,11 @@ const WRITTEN_FOR: &[(&str, &[&str])] = &[
     ("organisation = $5 AND $4::uuid IS NULL", &["event_organisation"]),
     ("stream = $4", &["event_stream"]),
     ("FROM part WHERE part_id >= ", &["part"]),
+    ("WHERE e.position >= ?1", &["row_version_id"]),
+    ("WHERE e.position >= $1", &["event", "row_version_id"]),
+    ("SELECT p.position, p.class, CASE WHEN p.key_id IS NULL THEN p.bytes ELSE X'' END FROM json_each(?1)", &["part"]),
+    ("WHERE e.organisation = ", &["event_organisation", "row_version_id"]),
+    ("WHERE e.stream = ", &["event_stream", "row_version_id"]),
     ("MAX(recorded_at) FROM event WHERE recorded_at <=", &["event_recorded_at"]),
 ];
 
@@ -67,6 +73,9 @@ async fn work(caller: &Client) {
         caller.change(&format!("/v1/outcomes/{outcome}/rewordings"), version, &rewording).await.expect(201);
     }
     let review = caller.review(&person, &outcome, "person", "partly_met").await.expect(201).id();
+    // An event of the outcome that does not follow its last one.
+    let ranked = json!({"occurred_at": "2026-04-01", "perspective": "person", "rank": 1});
+    caller.change(&format!("/v1/outcomes/{outcome}/priorities"), 6, &ranked).await.expect(201);
     let lines: Vec<Value> = (0..6)
         .map(|number| json!({"key": format!("plan-{number}"), "op": "register_person", "body": named(100 + number)}))
         .collect();
@@ -94,6 +103,13 @@ async fn work(caller: &Client) {
             "outcomes?changed_after=5&limit=2".to_owned(),
             format!("outcomes?as_of={}", support::NOW),
             "events?after=3&limit=5&include=words".to_owned(),
+            "history?limit=3&include=words".to_owned(),
+            format!("history?person={person}"),
+            format!("history?stream={outcome}"),
+            format!("history?client=development&recorded_from={}", support::NOW),
+            format!("history?event=OutcomeReviewed&as_of={position}&true_on=2026-06"),
+            format!("history/diff?from=3&person={person}&include=words"),
+            "history/diff?from=3".to_owned(),
             format!("streams/{outcome}/events?after=3"),
             format!("people/{person}/accesses?limit=2&from={}", support::NOW),
             format!("people/{person}/accesses?order=oldest&user=u-1"),
@@ -105,6 +121,15 @@ async fn work(caller: &Client) {
         ] {
             caller.get(&format!("/v1/{path}")).await.expect(200);
         }
+    }
+}
+
+/// What operators read, who have no address to ask at.
+async fn operators_work(service: &TestService) {
+    let app = &service.service.as_ref().unwrap().app;
+    for after in 0..6 {
+        let asked = HistoryAsked { after: Some(after), limit: 3, ..HistoryAsked::default() };
+        app.history(Auditor::Operator, &asked).await.unwrap();
     }
 }
 
@@ -176,6 +201,7 @@ async fn sqlite_goes_by_the_indexes_that_its_statements_were_written_for() {
     let statements = Statements::default();
     tracing_subscriber::registry().with(statements.clone()).init();
     work(&service.caller("PLANS")).await;
+    operators_work(&service).await;
     let url = format!("sqlite:{}", service.folder.path().join("cairn.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let told = statements.0.lock().unwrap().clone();
@@ -236,6 +262,7 @@ async fn postgresql_goes_by_the_indexes_that_its_statements_were_written_for() {
     }
     let service = TestService::start_on(tempfile::tempdir().unwrap(), &database, &keys, "").await;
     work(&service.caller("PLANS")).await;
+    operators_work(&service).await;
     let log = cluster.data().join("server.log");
     // The last statement of the work, so that all before it are written.
     let last = "SELECT 'the work is done'";

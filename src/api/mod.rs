@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod bodies;
 pub mod docs;
+pub mod event_stream;
 pub mod handlers;
 pub mod json;
 mod lines;

@@ -26,6 +26,7 @@ use utoipa_actix_web::AppExt;
         (name = "erasures", description = "Erasure (GDPR Art 17): asked for by one client, executed or refused by another, told to whoever had the data."),
         (name = "batches", description = "Many recordings in one request."),
         (name = "events", description = "The feed of events by position."),
+        (name = "history", description = "The history of an organisation for its auditors: every event at its full envelope, as known at one time and as true on another."),
         (name = "accesses", description = "Who was shown whose data, recorded before it was shown."),
         (name = "log", description = "The two logs, of outcomes and of accesses, as auditors and witnesses read them: signed checkpoints, tiles and proofs."),
         (name = "authentication", description = "OAuth 2.0 client credentials with private_key_jwt."),

@@ -87,6 +87,8 @@ registry! {
         "Mend the line that was refused and send the batch again: what was recorded stays as it is.";
     PreconditionRequired = "precondition-required", 428, "The If-Match header is missing",
         "Read the recording and send its ETag as If-Match, so that no change of others is lost.";
+    TooManyStreams = "too-many-streams", 429, "This client holds as many streams as it may",
+        "End one before you begin another. A stream whose connection was lost counts until the service notices, at its next heartbeat.";
     Internal = "internal", 500, "Something failed on our side",
         "Tell the operator the request id.";
     Tampered = "tampered", 500, "Stored data was altered",

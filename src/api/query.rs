@@ -162,7 +162,11 @@ where
     .transpose()
 }
 
-fn word(parameter: &'static str, text: Option<&str>) -> Result<Option<String>, Problem> {
+/// Reads a parameter that is a word.
+///
+/// # Errors
+/// [`Type::InvalidQuery`].
+pub fn word(parameter: &'static str, text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let shaped = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

@@ -104,7 +104,7 @@ impl FromRequest for Call {
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -114,7 +114,8 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Proble
     Ok(Some(value.to_owned()))
 }
 
-fn bearer(headers: &HeaderMap) -> Result<String, Problem> {
+/// The token of a request.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<String, Problem> {
     let missing = || Problem::new(Type::Unauthorised).detail("there is no bearer token").challenge("Bearer");
     let header = text(headers, &AUTHORIZATION)?.ok_or_else(missing)?;
     let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;

@@ -1,8 +1,8 @@
 //! Every route on one page. The handler's name is the operation id; tests mirror the paths.
 
 use crate::api::handlers::{
-    accesses, actions, batches, contributions, conversations, erasures, events, frameworks, health, log, narratives,
-    oauth, outcomes, people, reviews,
+    accesses, actions, batches, contributions, conversations, erasures, events, frameworks, health, history, log,
+    narratives, oauth, outcomes, people, reviews, streams,
 };
 use crate::api::problem::{Problem, Type};
 use actix_web::{ResponseError, web};
@@ -20,8 +20,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(oauth::find_token_keys)
         .service(
             scope("/v1")
-                .configure(proof)
-                .configure(watching)
+                .configure(auditing)
                 .configure(lawful)
                 // people
                 .service(people::search_people)
@@ -82,8 +81,19 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
                 // batches and the feed
                 .service(batches::record_batch)
                 .service(events::list_events)
-                .service(events::list_stream_events),
+                .service(events::list_stream_events)
+                .service(streams::follow_events),
         );
+}
+
+/// What auditors read: the logs, who was shown whose data, and the history.
+fn auditing(config: &mut ServiceConfig<'_>) {
+    config
+        .configure(proof)
+        .configure(watching)
+        .service(history::list_history)
+        .service(history::compare_history)
+        .service(streams::follow_history);
 }
 
 /// What the law asks of data that is already recorded.

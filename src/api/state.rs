@@ -1,5 +1,6 @@
 //! What every handler can reach: the app, the doors that callers come through, and the limits.
 
+use crate::api::event_stream::StreamsHeld;
 use crate::api::problem::{Problem, Type};
 use crate::app::App;
 use crate::app::auth::{AuthError, TokenEndpoint, TokenVerifier};
@@ -22,6 +23,10 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// The longest wait of a long poll.
     pub long_poll_max: Duration,
+    /// How long a stream of events may be silent before it says that it is still there.
+    pub stream_heartbeat: Duration,
+    /// How many streams of events one client may hold at once, of each process.
+    pub streams_per_client: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +37,8 @@ impl Default for Limits {
             batch_lines: 10_000,
             body_timeout: Duration::from_secs(30),
             long_poll_max: Duration::from_secs(30),
+            stream_heartbeat: Duration::from_secs(15),
+            streams_per_client: 16,
         }
     }
 }
@@ -52,6 +59,8 @@ pub struct ApiState {
     pub public_url: String,
     /// Limits.
     pub limits: Limits,
+    /// Who holds how many streams of events.
+    pub streams: StreamsHeld,
     /// Renders the metrics, if they are on.
     pub metrics: Option<PrometheusHandle>,
     /// The OpenAPI document as it is served.

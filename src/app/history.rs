@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 /// The most events of one history; the feed of each stream has the rest.
 pub const HISTORY_MAX: u32 = 1_000;
 /// How much later than in life something must be recorded to be called late: microseconds (seven days).
-const LATE_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
+pub(super) const LATE_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,29 +122,41 @@ fn tell(events: Vec<FeedEvent>) -> Vec<HistoryEntry> {
     entries
 }
 
-struct Told {
-    what: String,
-    why: Option<Words>,
-    perspective: Option<&'static str>,
+/// An event in words.
+pub(super) struct Told {
+    pub what: String,
+    pub why: Option<Words>,
+    pub perspective: Option<&'static str>,
 }
 
 /// A part's words in their type; where there are none, an empty one.
-fn said<T: DeserializeOwned>(words: &BTreeMap<String, Content>) -> Option<T> {
+pub(super) fn said<T: DeserializeOwned>(words: &BTreeMap<String, Content>) -> Option<T> {
     match words.get("words") {
         Some(Content::Open(bytes)) => serde_json::from_slice(bytes.expose()).ok(),
         _ => None,
     }
 }
 
-fn quoted(words: Option<&Words>) -> String {
-    words.map_or_else(|| "(words erased)".to_owned(), |words| format!("“{}”", words.expose()))
+/// Words in quotation marks; where they are not there to be quoted, whether they are sealed or were erased.
+fn quoted(words: Option<&Words>, event: &Recorded, parts: &BTreeMap<String, Content>) -> String {
+    match words {
+        Some(words) => format!("“{}”", words.expose()),
+        None if parts.get("words") == Some(&Content::Erased) => "(words erased)".to_owned(),
+        None if !parts.contains_key("words") && event.sealed.contains(&Class::Words) => "(words sealed)".to_owned(),
+        None => "(words not available)".to_owned(),
+    }
 }
 
-fn plain(code: &str) -> String {
+pub(super) fn plain(code: &str) -> String {
     code.replace('_', " ")
 }
 
-fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, outcomes: &mut BTreeMap<StreamId, Before>) -> Told {
+/// Tells one event. `outcomes` holds how outcomes were told last, for what a rewording changes.
+pub(super) fn tell_event(
+    event: &Recorded,
+    words: &BTreeMap<String, Content>,
+    outcomes: &mut BTreeMap<StreamId, Before>,
+) -> Told {
     match &event.facts {
         Facts::OutcomeIdentified(_)
         | Facts::OutcomeReworded(_)
@@ -172,14 +184,30 @@ fn tell_event(event: &Recorded, words: &BTreeMap<String, Content>, outcomes: &mu
         | Facts::ErasureWithdrawn(_)
         | Facts::ErasureNoticeSent(_)
         | Facts::ErasureExecuted(_)
-        | Facts::Erased(_) => Told { what: event.facts.name().to_owned(), why: None, perspective: None },
+        | Facts::Erased(_) => crate::app::chronicle::tell_other(event, words),
     }
 }
 
 /// An outcome as it was told last.
-struct Before {
+pub(super) struct Before {
     title: String,
     content: OutcomeContent,
+}
+
+impl Before {
+    /// Of an outcome's codes, with its words: `None` where there are none that anybody may be shown.
+    pub(super) fn of(content: OutcomeContent, words: Option<Content>) -> Self {
+        let title = match words {
+            Some(Content::Open(bytes)) => {
+                let words: Option<OutcomeWords> = serde_json::from_slice(bytes.expose()).ok();
+                let title = words.and_then(|words| words.title);
+                title.map_or_else(|| "(words not available)".to_owned(), |title| format!("“{}”", title.expose()))
+            }
+            Some(Content::Erased) => "(words erased)".to_owned(),
+            None => "(words sealed)".to_owned(),
+        };
+        Self { title, content }
+    }
 }
 
 /// What a rewording changed besides the words: it states the outcome whole, so what it leaves out is gone.
@@ -210,8 +238,9 @@ fn tell_outcome(
     words: &BTreeMap<String, Content>,
     outcomes: &mut BTreeMap<StreamId, Before>,
 ) -> Told {
-    let words: OutcomeWords = said(words).unwrap_or_default();
-    let title = quoted(words.title.as_ref());
+    let parts = words;
+    let words: OutcomeWords = said(parts).unwrap_or_default();
+    let title = quoted(words.title.as_ref(), event, parts);
     let (what, perspective) = match &event.facts {
         Facts::OutcomeIdentified(identified) => {
             let items: Vec<String> = identified.content.framework_items.iter().map(ToString::to_string).collect();
@@ -261,8 +290,9 @@ fn tell_review(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
 }
 
 fn tell_narrative(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
-    let words: NarrativeWords = said(words).unwrap_or_default();
-    let text = quoted(words.text.as_ref());
+    let parts = words;
+    let words: NarrativeWords = said(parts).unwrap_or_default();
+    let text = quoted(words.text.as_ref(), event, parts);
     let (what, perspective) = match &event.facts {
         Facts::NarrativeRecorded(recorded) => {
             (format!("Narrative recorded: {text}"), Some(recorded.perspective.as_str()))
@@ -285,12 +315,12 @@ fn tell_narrative(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
 fn tell_action(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
     match &event.facts {
         Facts::ActionAgreed(agreed) => {
-            let words: ActionWords = said(words).unwrap_or_default();
+            let said: ActionWords = said(words).unwrap_or_default();
             let due = agreed.due.map(|due| format!(", by {due}")).unwrap_or_default();
             let what = format!(
                 "Action agreed, taken by the {}{due}: {}",
                 agreed.taken_by.as_str(),
-                quoted(words.description.as_ref())
+                quoted(said.description.as_ref(), event, words)
             );
             Told { what, why: None, perspective: None }
         }
@@ -300,8 +330,8 @@ fn tell_action(event: &Recorded, words: &BTreeMap<String, Content>) -> Told {
             Told { what: format!("Action {}{note}", progressed.status.as_str()), why: None, perspective: None }
         }
         Facts::ContributionRecorded(recorded) => {
-            let words: Option<ContributionWords> = said(words);
-            let description = quoted(words.as_ref().map(|words| &words.description));
+            let said: Option<ContributionWords> = said(words);
+            let description = quoted(said.as_ref().map(|words| &words.description), event, words);
             Told {
                 what: format!("Contribution of the {}: {description}", recorded.contributor.as_str()),
                 why: None,

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod auth;
 pub mod backup;
 mod batch;
+mod chronicle;
 pub mod clock;
 pub mod error;
 mod feed;
@@ -28,12 +29,17 @@ mod record;
 mod refold;
 mod rejected;
 mod replay;
+mod replay_to;
 pub mod sample;
 mod seen;
 pub mod witness;
 
 pub use crate::store::lawful::KeyDestruction;
 pub use batch::{ALL_MAX_LINES, BatchAnswer, BatchLine, BatchMode, CHUNK_LINES, Names};
+pub use chronicle::{
+    Auditor, ChronicleEvent, ChroniclePart, DiffAsked, DiffPage, DiffRange, DiffSummary, Difference, HistoryAsked,
+    HistoryPage, LATE_DAYS, LATE_DAYS_MAX, PartState, Point,
+};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{AppError, Stale};
 pub use feed::{FeedEvent, FeedPage, FeedQuery};
@@ -45,6 +51,7 @@ pub use reading::{Disagreement, Found, Listing, Page, PersonRecord, PerspectiveR
 pub use rebuild::Rebuilt;
 pub use record::{Receipt, Recording, Target};
 pub use replay::{Drift, Replayed};
+pub use replay_to::{ReplayProgress, ReplayedTo};
 pub use seen::{Complete, Content, Seen};
 
 pub use crate::domain::reference;

@@ -3,7 +3,7 @@
 //! *Erased*, *key unavailable* and *tampered* stay three answers: an erased part is shown as erased, the other two fail
 //! the whole read, because half a record looks like a whole one.
 
-use crate::app::accesses::{About, Released};
+use crate::app::accesses::{About, OperatorAccess, Released};
 use crate::app::{App, AppError};
 use crate::domain::access::Caller;
 use crate::domain::event::{Class, PartRef};
@@ -16,7 +16,7 @@ use crate::projections::Row;
 use crate::store::{Head, StoredPart};
 use crate::vault::{KeyClass, KeyId, OpenError, Opened, SealContext, SealedPart};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The position that an answer is complete to.
@@ -106,6 +106,41 @@ impl App {
         let released = self.release(caller, through, complete_to.position, about).await?;
         let seen = |(row, parts)| Seen { row, parts, released: released.clone() };
         Ok(rows.into_iter().zip(opened).map(seen).collect())
+    }
+
+    /// The same for an operator's command.
+    pub(super) async fn show_to_operator(
+        &self,
+        command: &str,
+        complete_to: Option<u64>,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Seen>, AppError> {
+        let opened = self.open(&rows).await?;
+        let released = self.record_rows_for_operator(command, complete_to, &rows, &opened).await?;
+        let seen = |(row, parts)| Seen { row, parts, released: released.clone() };
+        Ok(rows.into_iter().zip(opened).map(seen).collect())
+    }
+
+    /// Records that an operator's command is about to show rows, with these of their parts open, durably.
+    pub(super) async fn record_rows_for_operator(
+        &self,
+        command: &str,
+        complete_to: Option<u64>,
+        rows: &[Row],
+        opened: &[HashMap<PartRef, Content>],
+    ) -> Result<Released, AppError> {
+        let mut shown: BTreeMap<PersonId, OperatorAccess> = BTreeMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            let (Some(person), owner) = (row.person(), row.organisation.clone()) else { continue };
+            let nothing = || OperatorAccess { person, owner, parts: BTreeSet::new(), kinds: BTreeMap::new() };
+            let of = shown.entry(person).or_insert_with(nothing);
+            *of.kinds.entry(row.kind()).or_default() += 1;
+            of.parts.insert(ShownPart::Facts);
+            for (place, content) in opened.get(at).into_iter().flatten() {
+                of.parts.extend(shown_as(place.class).filter(|_| matches!(content, Content::Open(_))));
+            }
+        }
+        self.record_operator_access(command, None, complete_to, shown.into_values().collect()).await
     }
 
     /// The same of reference data, which is about nobody; other rows are left out.

@@ -7,6 +7,7 @@ pub mod accesses;
 pub mod backup;
 pub mod client;
 pub mod demo;
+pub mod diff;
 pub mod doctor;
 pub mod export;
 pub mod failure;
@@ -17,6 +18,7 @@ pub mod log;
 pub mod migrate;
 pub mod migrate_store;
 pub mod openapi;
+pub mod point;
 pub mod progress;
 pub mod rebuild;
 pub mod replay;
@@ -102,8 +104,10 @@ pub enum Command {
     Verify(verify::VerifyArguments),
     /// Who was shown whose data, and what looks unusual
     Accesses(accesses::AccessesArguments),
-    /// Fold the whole log again; with --check, compare with the live rows
+    /// Fold the whole log again; with --check, compare with the live rows; with --to, write them as they stood into a file
     Replay(replay::ReplayArguments),
+    /// Say what changed between two points of the log, in words
+    Diff(diff::DiffArguments),
     /// Build the rows anew beside the ones in use, and switch
     Rebuild(rebuild::RebuildArguments),
     /// The registry of clients: add, list, rotate, revoke
@@ -142,6 +146,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify(arguments) => verify::run(common, &arguments).await,
         Command::Accesses(arguments) => accesses::run(&arguments).await,
         Command::Replay(arguments) => replay::run(common, &arguments).await,
+        Command::Diff(arguments) => diff::run(common, &arguments).await,
         Command::Rebuild(arguments) => rebuild::run(common, &arguments).await,
         Command::Client(arguments) => client::run(common, &arguments).await,
         Command::Keys(arguments) => keys::run(common, arguments).await,

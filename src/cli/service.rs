@@ -286,8 +286,11 @@ fn state(
             batch_bytes: settings.batch_limit_bytes,
             body_timeout: settings.request_timeout,
             long_poll_max: settings.long_poll_max,
+            stream_heartbeat: settings.stream_heartbeat,
+            streams_per_client: settings.streams_per_client,
             ..Limits::default()
         },
+        streams: api::event_stream::StreamsHeld::default(),
         metrics,
         openapi: api::document_text().into(),
     })

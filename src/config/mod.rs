@@ -78,6 +78,10 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// The longest wait of a feed's reader (`long_poll_max_ms`).
     pub long_poll_max: Duration,
+    /// How long a stream of events may be silent (`stream_heartbeat_ms`).
+    pub stream_heartbeat: Duration,
+    /// How many streams of events one client may hold at once, of each process (`streams_per_client`).
+    pub streams_per_client: usize,
     /// The log's name for ever (`log_origin`).
     pub log_origin: String,
     /// The key that signs the log's checkpoints (`log_key_file`).

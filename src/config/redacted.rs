@@ -53,6 +53,8 @@ impl Settings {
             "keep_alive_ms" => milliseconds(self.keep_alive),
             "shutdown_timeout_ms" => milliseconds(self.shutdown_timeout),
             "long_poll_max_ms" => milliseconds(self.long_poll_max),
+            "stream_heartbeat_ms" => milliseconds(self.stream_heartbeat),
+            "streams_per_client" => self.streams_per_client.to_string(),
             "log_origin" => self.log_origin.clone(),
             "log_key_file" => path(&self.log_key_file),
             "log_state_file" => path(&self.log_state_file),

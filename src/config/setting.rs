@@ -95,6 +95,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("keep_alive_ms", whole(0, 10 * MINUTE_MS), Given("75000"), "how long an idle connection stays open"),
     setting("shutdown_timeout_ms", whole(0, 10 * MINUTE_MS), Given("30000"), "time for accepted work to finish"),
     setting("long_poll_max_ms", whole(0, 5 * MINUTE_MS), Given("30000"), "longest wait of a feed's reader"),
+    setting("stream_heartbeat_ms", whole(50, MINUTE_MS), Given("15000"), "longest silence of a stream of events"),
+    setting("streams_per_client", whole(1, 10_000), Given("16"), "streams of events that one client may hold"),
     // The proof
     setting("log_origin", Kind::Text, Given("cairn/outcomes"), "the log's name in its checkpoints, for ever"),
     setting("log_key_file", Kind::Text, Derived("<data_dir>/signer/outcomes.pem"), "key that signs the checkpoints"),

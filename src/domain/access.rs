@@ -65,6 +65,8 @@ scopes! {
     FrameworksWrite = "frameworks:write",
     /// Follow the event feed.
     EventsRead = "events:read",
+    /// Read the history of the organisation: every event at its full envelope.
+    HistoryRead = "history:read",
     /// Audit the whole log: its leaves, which name every organisation and stream, though nobody's words.
     LogRead = "log:read",
     /// See who was shown whose data in the organisation.

@@ -12,6 +12,7 @@ pub mod client;
 #[cfg(test)]
 mod contract_test;
 pub mod error;
+pub mod history;
 pub mod lawful;
 pub mod plan;
 pub mod postgres;
@@ -29,6 +30,7 @@ pub use archive::{Archive, Extent, RawEvent, RawPart};
 pub use attestation::{Attestations, KeptCosignature, KeptStatement};
 pub use client::{Client, ClientKeys};
 pub use error::StoreError;
+pub use history::{HistoryPart, HistoryPath, HistoryQuery, HistoryRecord, HistoryStore};
 pub use query::{EventQuery, Head, KeptAnswer, KeptCheckpoint, RowPath, RowQuery, RowWanted, StoredPart};
 
 use crate::domain::event::Recorded;
@@ -69,7 +71,9 @@ pub type SingleRow = (Head, Option<Row>);
 
 /// A store: the same contract on both databases (`contract_test` is its definition).
 #[async_trait]
-pub trait Store: AccessStore + Archive + Attestations + lawful::LawfulStore + Send + Sync + 'static {
+pub trait Store:
+    AccessStore + Archive + Attestations + HistoryStore + lawful::LawfulStore + Send + Sync + 'static
+{
     /// Appends groups of events in one transaction, each item answered on its own: contiguous positions, leaves, parts,
     /// rows, the head. Either everything that is answered `Ok` is durable, or the call fails and nothing is.
     async fn append(

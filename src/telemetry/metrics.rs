@@ -67,6 +67,7 @@ pub const METRICS: &[MetricDescription] = &[
         "Accesses that were recorded in one transaction.",
     ),
     metric("cairn_accesses_waiting", Gauge, "Answers that wait for their accesses to be durable."),
+    metric("cairn_streams", Gauge, "Streams of events that are being followed."),
     metric("cairn_log_size", Gauge, "Events in the log."),
     metric("cairn_writer_waiting", Gauge, "Appends that wait for the writer."),
     metric(

@@ -5,8 +5,8 @@ use cairn::app::audit::{Auditor, LiveLog, LogName, Verdict, verify_store};
 use cairn::app::words::Scope;
 use serde_json::{Value, json};
 
-const NAME: &str = "Quillon Canary";
-const WORDS: &str = "The heron stood at the weir all morning";
+pub const NAME: &str = "Quillon Canary";
+pub const WORDS: &str = "The heron stood at the weir all morning";
 const NUMBER: &str = "9434765919";
 
 /// A service with two clients of one organisation.

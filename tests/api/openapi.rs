@@ -258,10 +258,12 @@ async fn answers_with_everything_in_them_are_as_documented() {
         ("contributions", "list_contributions"),
         ("frameworks", "list_frameworks"),
         ("events", "list_events"),
+        ("history", "list_history"),
+        ("history/diff", "compare_history"),
     ] {
         let query = match place {
             "frameworks" => "",
-            "events" => "?limit=500&include=words",
+            "events" | "history" | "history/diff" => "?limit=500&include=words",
             _ => "?limit=500",
         };
         let answer = caller.get(&format!("/v1/{place}{query}")).await.expect(200);

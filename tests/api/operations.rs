@@ -366,6 +366,10 @@ async fn others(operation: &str, ground: &Ground) -> Option<Request> {
             Request { body: Some(line), content_type: "application/x-ndjson", ..request }
         }
         "list_events" => Request::get("/v1/events", Elsewhere::Empty),
+        "follow_events" => Request::get("/v1/events/stream", Elsewhere::Empty),
+        "list_history" => Request::get(format!("/v1/history?person={}", ground.person), Elsewhere::Empty),
+        "compare_history" => Request::get(format!("/v1/history/diff?person={}", ground.person), Elsewhere::Empty),
+        "follow_history" => Request::get(format!("/v1/history/stream?person={}", ground.person), Elsewhere::Empty),
         "list_stream_events" => Request::find("streams", &ground.outcome, "/events"),
         "list_person_accesses" => {
             ground.accesses("").await;

@@ -10,6 +10,14 @@ pub async fn connect(base: &str) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
+/// Connects with room for a few kilobytes that are not read yet, and so the service has not much more on its side.
+pub async fn connect_with_small_window(base: &str) -> TcpStream {
+    let address: SocketAddr = base.trim_start_matches("http://").parse().unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 /// Everything that the service answers until it closes the connection.
 pub async fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();

@@ -158,6 +158,7 @@ async fn every_command_has_help() {
         "verify",
         "accesses",
         "replay",
+        "diff",
         "rebuild",
         "client",
         "token",

@@ -16,7 +16,7 @@ const WORD: &str = "Sturmschwalbenfelsen";
 const NAME: &str = "Perdita Specimenova";
 
 /// A client that is registered, as it calls after it was given a token for its key.
-async fn registered(place: &Place, served: &Served, id: &str) -> Client {
+pub async fn registered(place: &Place, served: &Served, id: &str) -> Client {
     let file = format!("{id}.pem");
     if !place.file(&file).exists() {
         let words = ["client", "add", id, "--name", "A second pair of eyes", "--organisation", "RX1", "--scope", "all"];

@@ -25,6 +25,7 @@ mod migrate_store;
 mod outage;
 mod power_cut;
 mod proxy;
+mod replay_to;
 mod restored;
 mod rollback;
 mod signer;

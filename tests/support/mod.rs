@@ -1,10 +1,13 @@
 //! A service for a test: started as in production, on a port of its own, with a fixed clock and seeded ids, on either store.
 
+pub mod event_stream;
+
 use cairn::app::auth::{ClientKey, DevelopmentIssuer, generate_client_key};
 use cairn::app::words::{ClientKeys, OrganisationCode, Scope, Timestamp};
 use cairn::app::{Clock, FixedClock, SeededIds};
 use cairn::cli::service::{Service, Sources};
 use cairn::config::{Flags, Settings};
+use cairn::store::{AccessQuery, Reach};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -113,6 +116,24 @@ impl TestService {
     /// How many accesses are in their log.
     pub async fn access_count(&self) -> u64 {
         self.service.as_ref().unwrap().app.store().access_head().await.unwrap().size
+    }
+
+    /// How many accesses an operation has left.
+    pub async fn accesses_by(&self, operation: &str) -> usize {
+        let everything = AccessQuery {
+            reach: Reach::Operator,
+            stream: None,
+            from: 0,
+            until: i64::MAX as u64,
+            client: None,
+            user: None,
+            purpose: None,
+            newest_first: false,
+            limit: 100_000,
+        };
+        let found = self.service.as_ref().unwrap().app.store().accesses(&everything).await.unwrap();
+        let said = format!("\"operation\":\"{operation}\"");
+        found.iter().filter(|access| access.facts.contains(&said)).count()
     }
 
     /// What the clock says now, as text.
@@ -250,8 +271,11 @@ impl Client {
         Self::read(request.send().await.unwrap()).await
     }
 
-    /// Reads an answer.
+    /// Reads an answer; of a stream that does not end, what there is right now.
     pub async fn read(response: reqwest::Response) -> Answer {
+        if response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            return event_stream::EventStream::as_answer(response).await;
+        }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);

@@ -1,7 +1,7 @@
 //! Events as the feed shows them.
 
 use crate::api::views::{CompleteTo, instant};
-use crate::app::words::Facts;
+use crate::app::words::{Facts, Recorded};
 use crate::app::{AppError, FeedEvent, FeedPage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,15 +57,7 @@ impl EventView {
     /// [`AppError::CannotFollow`] where its facts cannot be written, which no event of the catalogue can cause.
     pub fn of(feed: &FeedEvent) -> Result<Self, AppError> {
         let event = &feed.event;
-        let unwritable = |error: serde_json::Error| AppError::CannotFollow { detail: error.to_string() };
         let gone = matches!(event.facts, Facts::Erased(_));
-        let facts = if gone {
-            serde_json::Value::Null
-        } else {
-            let part = event.facts.to_part(&event.header).map_err(unwritable)?;
-            let mut part: serde_json::Value = serde_json::from_slice(&part).map_err(unwritable)?;
-            part.get_mut("body").map(serde_json::Value::take).unwrap_or_default()
-        };
         let words = feed
             .words
             .iter()
@@ -86,12 +78,26 @@ impl EventView {
             client: (!gone).then(|| event.header.client.clone()),
             purpose: event.header.purpose.clone(),
             source_system: event.header.source_system.clone(),
-            facts,
+            facts: facts_of(event)?,
             sealed: event.sealed.iter().map(|class| class.as_str().to_owned()).collect(),
             erased: event.erased.iter().map(|class| class.as_str().to_owned()).collect(),
             words,
         })
     }
+}
+
+/// The facts of an event, without its header; `null` where they were erased.
+///
+/// # Errors
+/// [`AppError::CannotFollow`] where they cannot be written, which no event of the catalogue can cause.
+pub(super) fn facts_of(event: &Recorded) -> Result<serde_json::Value, AppError> {
+    if matches!(event.facts, Facts::Erased(_)) {
+        return Ok(serde_json::Value::Null);
+    }
+    let unwritable = |error: serde_json::Error| AppError::CannotFollow { detail: error.to_string() };
+    let part = event.facts.to_part(&event.header).map_err(unwritable)?;
+    let mut part: serde_json::Value = serde_json::from_slice(&part).map_err(unwritable)?;
+    Ok(part.get_mut("body").map(serde_json::Value::take).unwrap_or_default())
 }
 
 /// A page of the feed.

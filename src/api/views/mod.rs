@@ -9,6 +9,7 @@ pub mod erasures;
 pub mod events;
 pub mod frameworks;
 pub mod history;
+pub mod history_events;
 pub mod log;
 pub mod nouns;
 pub mod people;

@@ -38,6 +38,7 @@ mod erasures;
 mod events;
 mod ground_test;
 mod groups;
+mod history;
 mod log;
 mod making;
 mod moved;

@@ -10,8 +10,8 @@ use crate::projections::Row;
 use crate::store::lawful::{KeyDestruction, LawfulStore, SealedAnew};
 use crate::store::{
     AccessHead, AccessQuery, AccessStore, Appended, Archive, Attestations, Client, EventQuery, Extent, Group, Head,
-    KeptAnswer, KeptCosignature, KeptStatement, KnownRecorder, NewAccess, RawEvent, RawPart, Reach, Rejection,
-    RowQuery, RowWanted, SingleRow, Store, StoreError, StoredAccess, StoredPart,
+    HistoryQuery, HistoryRecord, HistoryStore, KeptAnswer, KeptCosignature, KeptStatement, KnownRecorder, NewAccess,
+    RawEvent, RawPart, Reach, Rejection, RowQuery, RowWanted, SingleRow, Store, StoreError, StoredAccess, StoredPart,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -32,6 +32,13 @@ impl NothingStore {
 
 fn empty() -> Head {
     Head { size: 0, recorded_at: Timestamp::from_micros(0), generation: 1, frontier: Some(Frontier::new()) }
+}
+
+#[async_trait]
+impl HistoryStore for NothingStore {
+    async fn history(&self, _: &HistoryQuery) -> Result<(Head, Vec<HistoryRecord>), StoreError> {
+        Ok((empty(), Vec::new()))
+    }
 }
 
 #[async_trait]

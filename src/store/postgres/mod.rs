@@ -8,6 +8,7 @@ mod attestation;
 mod check;
 mod clients;
 mod follow;
+mod history;
 mod known;
 mod lawful;
 mod read;

@@ -99,7 +99,7 @@ const PARTS_OF_POSITIONS: &str = "SELECT p.position, p.class, CASE WHEN p.key_id
     JOIN part AS p ON p.part_id >= wanted.position * 16 AND p.part_id < wanted.position * 16 + 16 ORDER BY p.part_id";
 const LEAVES: &str = "SELECT leaf FROM event WHERE position >= $1 ORDER BY position LIMIT $2";
 
-fn organisation_of(reach: &Reach) -> Option<&str> {
+pub(super) fn organisation_of(reach: &Reach) -> Option<&str> {
     match reach {
         Reach::Organisation(code) => Some(code.as_str()),
         Reach::Operator => None,
@@ -139,7 +139,7 @@ impl PgStore {
         full_head(&row)
     }
 
-    async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
+    pub(super) async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
         let size = size.map_or(i64::MAX, from_position);
         let columns = again(&self.pool, async |pool| sqlx::query(HEAD_AS_OF).bind(size).fetch_one(&pool).await)
             .await
@@ -331,7 +331,7 @@ fn head_of(columns: &PgRow) -> Result<Head, StoreError> {
     })
 }
 
-fn envelope_of(columns: &PgRow) -> Result<EventColumns, StoreError> {
+pub(super) fn envelope_of(columns: &PgRow) -> Result<EventColumns, StoreError> {
     let failed = StoreError::during("read an event");
     Ok(EventColumns {
         position: columns.try_get(0).map_err(&failed)?,

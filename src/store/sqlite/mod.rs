@@ -11,11 +11,17 @@ mod checkpoint;
 mod clients;
 #[cfg(test)]
 mod full_test;
+mod history;
 mod lawful;
 mod read;
 mod rebuild;
 mod script;
+mod snapshot;
+mod snapshot_tables;
 mod tree;
+
+pub use snapshot::{About, Snapshot};
+pub use snapshot_tables::SnapshotRow;
 
 use crate::database_file::DatabaseFile;
 use crate::domain::event::{PartRef, Recorded};

@@ -81,12 +81,13 @@ const EVENTS_OF_ORGANISATION: &str = list_of_events!("organisation = ?5 AND ?4 I
 const EVENTS_OF_STREAM: &str = list_of_events!("stream = ?4 AND (?5 IS NULL OR organisation = ?5)");
 const PARTS_BETWEEN: &str = "SELECT position, class, CASE WHEN key_id IS NULL THEN bytes ELSE X'' END FROM part \
     WHERE part_id >= ?1 AND part_id < ?2 ORDER BY part_id";
+// The order of the tables is said: SQLite would read all parts in the order that is wanted, and look for each in the list.
 const PARTS_OF_POSITIONS: &str = "SELECT p.position, p.class, CASE WHEN p.key_id IS NULL THEN p.bytes ELSE X'' END \
-    FROM json_each(?1) AS wanted JOIN part AS p ON p.part_id >= wanted.value * 16 AND p.part_id < wanted.value * 16 + 16 \
+    FROM json_each(?1) AS wanted CROSS JOIN part AS p ON p.part_id >= wanted.value * 16 AND p.part_id < wanted.value * 16 + 16 \
     ORDER BY p.part_id";
 const LEAVES: &str = "SELECT leaf FROM event WHERE position >= ?1 ORDER BY position LIMIT ?2";
 
-fn organisation_of(reach: &Reach) -> Option<String> {
+pub(super) fn organisation_of(reach: &Reach) -> Option<String> {
     match reach {
         Reach::Organisation(code) => Some(code.as_str().to_owned()),
         Reach::Operator => None,
@@ -102,7 +103,7 @@ impl SqliteStore {
         Ok(head)
     }
 
-    async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
+    pub(super) async fn read_head_as_of(&self, size: Option<u64>) -> Result<Head, StoreError> {
         let columns = sqlx::query(HEAD_AS_OF)
             .bind(size.map_or(i64::MAX, from_position))
             .fetch_one(&self.read)
@@ -287,7 +288,7 @@ fn head_of(columns: &SqliteRow) -> Result<Head, StoreError> {
     })
 }
 
-fn envelope_of(columns: &SqliteRow) -> Result<EventColumns, StoreError> {
+pub(super) fn envelope_of(columns: &SqliteRow) -> Result<EventColumns, StoreError> {
     let failed = StoreError::during("read an event");
     Ok(EventColumns {
         position: columns.try_get(0).map_err(&failed)?,
